@@ -1,0 +1,1 @@
+"""Code-Centric / Span-Centric Learning for ICD-10-CM coding, as Dagster assets."""

@@ -1,0 +1,1 @@
+"""The knowledge base of evidence-code pairs: gold, silver, synthetic."""

@@ -1,0 +1,164 @@
+"""Contracts of the evidence tables: gold, silver and synthetic pairs and the knowledge base they form."""
+
+from ccl_assets.corpora.tables import CHART_COLUMN, CORPUS_COLUMN, DOCUMENT_COLUMN
+from ccl_assets.icd.tables import CHAPTER_COLUMN, CODE_COLUMN, RELEASE_COLUMN
+from ccl_assets.table_contract import BOOLEAN, INTEGER, REAL, STRING, STRINGS, Column, TableContract
+
+PAIR_ID = Column("pair_id", STRING, "Hash of tier, code and folded evidence text.")
+EVIDENCE_TEXT = Column("evidence", STRING, "Words that support the code.")
+PROMPT = Column("prompt_sha256", STRING, "Hash of the prompt template; empty where no model was asked.", True)
+MODEL = Column("model", STRING, "Model that answered; empty where no model was asked.", True)
+
+GOLD_PAIRS = TableContract(
+    "gold/pairs",
+    "Evidence-code pairs read off the release itself.",
+    (
+        RELEASE_COLUMN,
+        CHAPTER_COLUMN,
+        PAIR_ID,
+        CODE_COLUMN,
+        EVIDENCE_TEXT,
+        Column("source", STRING, "`title`, `inclusion_term`, or the index table the term stands in."),
+        Column("term_id", STRING, "Index term id, or code and position of the inclusion term."),
+        Column(
+            "expansion",
+            STRING,
+            "`direct`: the term stands at this code. `seventh_character`: at its stem. `header_subtree`: at a header "
+            "above it. `dash_subtree`: below a dash code of the index.",
+        ),
+    ),
+    key=("pair_id", "source", "expansion"),
+    partition_column="chapter",
+)
+
+EXTRACTIONS = TableContract(
+    "silver/extractions",
+    "Per note and assigned code the span a language model quoted, checked against the note.",
+    (
+        Column("shard", STRING, "Note shard partition key."),
+        CORPUS_COLUMN,
+        DOCUMENT_COLUMN,
+        CHART_COLUMN,
+        Column("source", STRING, "Source inside the corpus, e.g. `mimic_iv`."),
+        CODE_COLUMN,
+        Column("evidence", STRING, "Verbatim span of the note.", True),
+        Column("begin", INTEGER, "First code point.", True),
+        Column("end", INTEGER, "One past the last code point.", True),
+        Column("status", STRING, "`verbatim`, `repaired`, `ungrounded`, `no_evidence`, `unparsed` or `not_asked`."),
+        Column("edit_distance", INTEGER, "Edits between the quoted and the verbatim span.", True),
+        PROMPT,
+        MODEL,
+    ),
+    key=("corpus", "document_id", "code"),
+    partition_column="shard",
+    has_note_text=True,
+)
+
+CANDIDATES = TableContract(
+    "silver/candidates",
+    "Per code the distinct phrases found in notes, with how many notes hold them (the paper's E_c).",
+    (
+        CHAPTER_COLUMN,
+        CODE_COLUMN,
+        EVIDENCE_TEXT,
+        Column("surface_forms", STRINGS, "The phrase as written in notes, sorted."),
+        Column("document_count", INTEGER, "Notes in which the phrase supports the code."),
+        Column("labelled_document_count", INTEGER, "Notes mined for the code."),
+        Column("no_evidence_count", INTEGER, "Of these, notes without any grounded evidence."),
+    ),
+    key=("code", "evidence"),
+    partition_column="chapter",
+    has_note_text=True,
+)
+
+SILVER_PAIRS = TableContract(
+    "silver/pairs",
+    "Refined evidence per code, each row marked by what it is grounded in.",
+    (
+        RELEASE_COLUMN,
+        CHAPTER_COLUMN,
+        PAIR_ID,
+        CODE_COLUMN,
+        EVIDENCE_TEXT,
+        Column("grounding", STRING, "`candidate`, `gold_term` or `ungrounded`."),
+        Column("is_trainable", BOOLEAN, "Kept for training: grounded rows only."),
+        Column("document_count", INTEGER, "Notes that hold the phrase, 0 where it is not a candidate."),
+        Column("refined_by", STRING, "`model`, or `frequency` where the model was not asked or gave nothing usable."),
+        PROMPT,
+        MODEL,
+    ),
+    key=("pair_id",),
+    partition_column="chapter",
+    has_note_text=True,
+)
+
+COVERAGE = TableContract(
+    "synthetic/coverage",
+    "Per billable code the tiers that cover it before synthesis.",
+    (
+        RELEASE_COLUMN,
+        CHAPTER_COLUMN,
+        CODE_COLUMN,
+        Column("family_code", STRING, "Stem shared by codes that differ in the 7th character only; else the code."),
+        Column("gold_count", INTEGER, "Direct gold pairs."),
+        Column("silver_count", INTEGER, "Trainable silver pairs."),
+        Column("is_covered", BOOLEAN, "Has a direct gold pair or a trainable silver pair."),
+    ),
+    key=("code",),
+)
+
+NEAREST_CODES = TableContract(
+    "synthetic/nearest_codes",
+    "For each uncovered code its nearest covered codes, embedding similarity re-ranked by the hierarchy.",
+    (
+        CHAPTER_COLUMN,
+        CODE_COLUMN,
+        Column("rank", INTEGER, "1 is nearest."),
+        Column("neighbour_code", STRING, "A covered code."),
+        Column("similarity", REAL, "Cosine similarity of the two codes' texts."),
+        Column("tree_distance", INTEGER, "Steps between the codes in the hierarchy of chapters, blocks and codes."),
+        Column("score", REAL, "Similarity less the tree penalty; ranks follow it."),
+    ),
+    key=("code", "rank"),
+    partition_column="chapter",
+)
+
+SYNTHETIC_PAIRS = TableContract(
+    "synthetic/pairs",
+    "Conservative evidence written for codes that no other tier covers.",
+    (
+        RELEASE_COLUMN,
+        CHAPTER_COLUMN,
+        PAIR_ID,
+        CODE_COLUMN,
+        EVIDENCE_TEXT,
+        Column("neighbour_code", STRING, "The covered code it was derived from."),
+        Column("is_fallback", BOOLEAN, "Taken from the title because no generated phrase passed the rules."),
+        Column("attempt_count", INTEGER, "Requests spent on the code's family."),
+        PROMPT,
+        MODEL,
+    ),
+    key=("pair_id",),
+    partition_column="chapter",
+)
+
+KNOWLEDGE_BASE_PAIRS = TableContract(
+    "knowledge_base/pairs",
+    "All tiers together: duplicates removed, ambiguity and benchmark overlap marked.",
+    (
+        RELEASE_COLUMN,
+        CHAPTER_COLUMN,
+        PAIR_ID,
+        CODE_COLUMN,
+        EVIDENCE_TEXT,
+        Column("tier", STRING, "`gold`, `silver` or `synthetic`; the highest tier that has the pair."),
+        Column("source", STRING, "Source or grounding within the tier."),
+        Column("expansion", STRING, "How far the evidence reaches; `direct` for silver and synthetic."),
+        Column("is_ambiguous", BOOLEAN, "The same folded text supports another code of the chapter as strongly."),
+        Column("is_benchmark_span", BOOLEAN, "Equal to a human span of a test document: never trained on."),
+        Column("is_trainable", BOOLEAN, "Direct, unambiguous and not a benchmark span."),
+    ),
+    key=("pair_id",),
+    partition_column="chapter",
+    has_note_text=True,
+)

@@ -1,0 +1,95 @@
+"""Contracts of the ``icd`` tables: the ontology as the release states it, nothing inferred from notes."""
+
+from ccl_assets.table_contract import BOOLEAN, INTEGER, LONG, STRING, STRINGS, Column, TableContract
+
+RELEASE_COLUMN = Column("release", STRING, "Release label, e.g. `FY2026-April`.")
+CHAPTER_COLUMN = Column("chapter", STRING, "Chapter partition key, e.g. `09_I00-I99`.")
+CODE_COLUMN = Column("code", STRING, "ICD-10-CM code with its dot, e.g. `I50.23`.")
+
+RELEASE = TableContract(
+    "icd/release",
+    "The source files of the active ICD-10-CM release, one row per file.",
+    (
+        RELEASE_COLUMN,
+        Column("role", STRING, "`tabular`, `index`, `neoplasm`, `drug`, `external_cause`, `order_file`, `guidelines`."),
+        Column("file_name", STRING, "Name of the file, inside its archive where it came in one."),
+        Column("byte_count", LONG, "Size in bytes."),
+        Column("sha256", STRING, "SHA-256 of the content."),
+    ),
+    key=("role", "file_name"),
+)
+
+CODES = TableContract(
+    "icd/codes",
+    "Every code of the release, headers and billable, 7th-character codes expanded.",
+    (
+        RELEASE_COLUMN,
+        CODE_COLUMN,
+        Column("parent_code", STRING, "Code one level up; empty for a category.", is_nullable=True),
+        CHAPTER_COLUMN,
+        Column("chapter_title", STRING, "Title of the chapter."),
+        Column("block", STRING, "Block (section) of the Tabular List, e.g. `I30-I5A`."),
+        Column("block_title", STRING, "Title of the block."),
+        Column("category", STRING, "Three-character category."),
+        Column("level", INTEGER, "Characters of the code without its dot, 3 to 7."),
+        Column("title", STRING, "Title in the Tabular List; for an expanded code that of its stem."),
+        Column("long_title", STRING, "Full title, the 7th character's meaning included."),
+        Column("is_billable", BOOLEAN, "Whether the code is valid for submission (has nothing below it)."),
+        Column("is_expanded", BOOLEAN, "Composed of a stem and a 7th character, so not printed in the Tabular List."),
+        Column("stem_code", STRING, "The printed code that was expanded.", is_nullable=True),
+        Column("seventh_character", STRING, "The appended 7th character.", is_nullable=True),
+        Column("inclusion_terms", STRINGS, "Inclusion terms printed at this code (none for an expanded code)."),
+    ),
+    key=("code",),
+)
+
+INSTRUCTIONS = TableContract(
+    "icd/instructions",
+    "Instructional notes of the Tabular List where they are printed; they apply to the whole subtree.",
+    (
+        RELEASE_COLUMN,
+        Column("instruction_id", STRING, "Positional id."),
+        Column("scope", STRING, "`chapter`, `block` or `code`."),
+        Column("subject", STRING, "Chapter key, block or code that carries the note."),
+        Column(
+            "kind",
+            STRING,
+            "`includes`, `excludes1`, `excludes2`, `code_first`, `use_additional_code`, `code_also`, `notes`, "
+            "`seventh_character_note`.",
+        ),
+        Column("instruction_text", STRING, "The note as printed."),
+        Column("referenced_codes", STRINGS, "Codes and ranges named in the note, as printed."),
+    ),
+    key=("instruction_id",),
+)
+
+INDEX_TERMS = TableContract(
+    "icd/index_terms",
+    "Terms of the Alphabetic Index and of the Neoplasm, Drug and External-cause tables; empty where a release has none.",
+    (
+        RELEASE_COLUMN,
+        Column("term_id", STRING, "Positional id: source and the position of each level, e.g. `index/A/12/3`."),
+        Column("source", STRING, "`alphabetic_index`, `neoplasm_table`, `drug_table` or `external_cause_index`."),
+        Column("path", STRINGS, "Lead term and subterms down to this one, nonessential modifiers left out."),
+        Column("nonessential_modifiers", STRINGS, "Words in parentheses at this term; they do not change the code."),
+        Column("cell", STRING, "Column of the Neoplasm or Drug table.", is_nullable=True),
+        Column("code", STRING, "Default code as printed, dash forms kept.", is_nullable=True),
+        Column("manifestation_code", STRING, "Second, bracketed code.", is_nullable=True),
+        Column("see", STRING, "`see` cross-reference as printed.", is_nullable=True),
+        Column("see_also", STRING, "`see also` cross-reference as printed.", is_nullable=True),
+    ),
+    key=("term_id",),
+)
+
+GUIDELINES = TableContract(
+    "icd/guidelines",
+    "Sections of the Official Guidelines; empty where the release carries none.",
+    (
+        RELEASE_COLUMN,
+        Column("section_id", STRING, "Position in the outline, e.g. `I.C.9.a`."),
+        Column("title", STRING, "Heading of the section."),
+        Column("chapter", STRING, "Chapter key of a chapter-specific section.", is_nullable=True),
+        Column("section_text", STRING, "Text of the section."),
+    ),
+    key=("section_id",),
+)

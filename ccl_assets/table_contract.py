@@ -1,0 +1,130 @@
+"""The contract of a stored table: its columns, their meaning, its key and its partition column.
+
+One :class:`TableContract` per table drives the write (schema), the documentation (column metadata) and the
+structural gate (violations). Nothing here knows of Dagster or of storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+STRING, INTEGER, LONG, REAL, BOOLEAN = pa.string(), pa.int32(), pa.int64(), pa.float64(), pa.bool_()
+STRINGS = pa.list_(pa.field("element", pa.string(), nullable=False))
+
+
+class ContractViolationError(ValueError):
+    """A table does not fit its contract; the message names columns and row numbers, never cell contents."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: Arrow type, what it holds, whether it may be empty."""
+
+    name: str
+    type: pa.DataType
+    description: str
+    is_nullable: bool = False
+
+
+@dataclass(frozen=True)
+class TableContract:
+    """What a table promises.
+
+    Attributes:
+        name: ``group/table``; also the asset key.
+        description: One sentence for people.
+        columns: In storage order.
+        key: Columns whose values together are unique and which fix the row order of the content hash.
+        partition_column: Column that holds the Dagster partition key, if the asset is partitioned.
+        has_note_text: Rows may quote patient notes: no previews and no cell contents in any message.
+        unhashed: Columns that do not count as content (timings), left out of the data version.
+    """
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    partition_column: str | None = None
+    has_note_text: bool = False
+    unhashed: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that key and partition column are columns."""
+        needed = {*self.key, *self.unhashed} | ({self.partition_column} if self.partition_column else set())
+        if missing := needed - {column.name for column in self.columns}:
+            raise ValueError(f"{self.name}: key or partition column not among the columns: {sorted(missing)}")
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema, nullability included."""
+        return pa.schema([pa.field(c.name, c.type, nullable=c.is_nullable) for c in self.columns])
+
+    def table(self, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+        """Build an Arrow table from rows (dictionaries with exactly the contract's columns).
+
+        Raises:
+            ContractViolationError: A row lacks or adds a column, or a value has another type.
+        """
+        names = [c.name for c in self.columns]
+        expected = set(names)
+        collected: list[list[Any]] = [[] for _ in names]
+        for number, row in enumerate(rows):
+            if row.keys() != expected:
+                odd = sorted(expected.symmetric_difference(row.keys()))
+                raise ContractViolationError(f"{self.name}: row {number} lacks or adds columns {odd}")
+            for values, name in zip(collected, names, strict=True):
+                values.append(row[name])
+        arrays = []
+        for column, values in zip(self.columns, collected, strict=True):
+            try:
+                arrays.append(pa.array(values, type=column.type))
+            except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+                kind = type(error).__name__
+                raise ContractViolationError(
+                    f"{self.name}: column {column.name!r} holds values that are not {column.type} ({kind})"
+                ) from None
+        return pa.Table.from_arrays(arrays, schema=self.schema)
+
+    def violations(self, table: pa.Table) -> list[str]:
+        """Say how ``table`` breaks the contract, with the first offending row numbers; empty if it fits."""
+        expected, found = self.schema, table.schema
+        problems = [f"column {name!r} is missing" for name in expected.names if name not in found.names]
+        problems += [f"column {name!r} is not in the contract" for name in found.names if name not in expected.names]
+        for name in set(expected.names) & set(found.names):
+            if found.field(name).type != expected.field(name).type:
+                problems.append(f"column {name!r} is {found.field(name).type}, not {expected.field(name).type}")
+        if problems:
+            return problems
+        for column in self.columns:
+            values = table[column.name]
+            if not column.is_nullable and values.null_count:
+                rows = pc.indices_nonzero(pc.is_null(values))[:5].to_pylist()
+                problems.append(f"column {column.name!r} has {values.null_count} empty values, first rows {rows}")
+        duplicate_rows = self._duplicate_rows(table)
+        if duplicate_rows:
+            problems.append(
+                f"{len(duplicate_rows)} rows repeat the key {list(self.key)}, first rows {duplicate_rows[:5]}"
+            )
+        return problems
+
+    def _duplicate_rows(self, table: pa.Table) -> list[int]:
+        distinct = table.group_by(list(self.key)).aggregate([]).num_rows
+        if distinct == table.num_rows:
+            return []
+        seen: set[tuple[Any, ...]] = set()
+        repeated = []
+        for number, values in enumerate(zip(*(table[name].to_pylist() for name in self.key), strict=True)):
+            if values in seen:
+                repeated.append(number)
+            seen.add(values)
+        return repeated
+
+    def check(self, table: pa.Table) -> None:
+        """Raise :class:`ContractViolationError` if ``table`` does not fit."""
+        if problems := self.violations(table):
+            raise ContractViolationError(f"{self.name} does not fit its contract: " + "; ".join(problems))

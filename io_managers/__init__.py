@@ -1,0 +1,1 @@
+"""How assets are stored: Delta tables, FAISS indexes, artifact directories."""

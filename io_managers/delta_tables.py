@@ -1,0 +1,179 @@
+"""Assets as Delta tables: one table per contract, one Delta partition per Dagster partition.
+
+The published Dagster integrations lose partitions under single-run backfills or concurrent first writes, hence this one: every
+write replaces exactly the run's own partitions in one atomic commit, so a killed run leaves the table as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from ccl_assets.table_contract import TableContract
+
+_ATTEMPTS = 12
+
+
+class TableMissingError(RuntimeError):
+    """A table that should be read was never written."""
+
+
+def content_hash(contract: TableContract, table: pa.Table) -> str:
+    """SHA-256 of the rows in key order; equal content gives an equal hash whatever order the rows came in.
+
+    Columns named in ``contract.unhashed`` (timings) are left out.
+    """
+    ordered = table.sort_by([(name, "ascending") for name in contract.key]).combine_chunks()
+    hashed = ordered.drop_columns([name for name in contract.unhashed if name in ordered.column_names])
+    digest = hashlib.sha256()
+    sink = _HashSink(digest)
+    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), hashed.schema.remove_metadata()) as writer:
+        writer.write_table(hashed.replace_schema_metadata(None))
+    return digest.hexdigest()
+
+
+class _HashSink:
+    """A write-only file that only feeds a hash."""
+
+    closed = False
+
+    def __init__(self, digest: hashlib._Hash) -> None:
+        self._digest = digest
+
+    def write(self, data: Any) -> int:
+        """Feed the hash."""
+        self._digest.update(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is buffered."""
+
+
+class DeltaTables:
+    """The lakehouse: writes whole partitions, reads all or some of them."""
+
+    def __init__(self, root: str) -> None:
+        """Open the lakehouse at ``root``, a folder or an object-store URI that Delta can write."""
+        self.root = root.rstrip("/")
+
+    def uri(self, contract: TableContract) -> str:
+        """Where the table lies."""
+        return f"{self.root}/{contract.name}"
+
+    def write(
+        self, contract: TableContract, table: pa.Table, partitions: Sequence[str] | None, commit: Mapping[str, str]
+    ) -> int:
+        """Replace the given partitions (or the whole table) by ``table``.
+
+        Args:
+            contract: The table's contract; ``table`` must fit it.
+            table: Rows of these partitions only.
+            partitions: Partition keys; ``None`` for an unpartitioned table.
+            commit: Provenance stored in the Delta commit, e.g. the run id.
+
+        Returns:
+            The table's new version.
+
+        Raises:
+            ContractViolationError: The rows do not fit, or belong to other partitions.
+        """
+        from deltalake import CommitProperties, DeltaTable, write_deltalake
+        from deltalake.exceptions import CommitFailedError, DeltaError
+
+        contract.check(table)
+        column = contract.partition_column
+        predicate = None
+        if column is not None:
+            if partitions is None:
+                raise ValueError(f"{contract.name} is partitioned by {column}; name the partitions to write")
+            _refuse_other_partitions(contract, table, partitions)
+            quoted = ", ".join("'" + key.replace("'", "''") + "'" for key in partitions)
+            predicate = f"{column} IN ({quoted})"
+        uri = self.uri(contract)
+        properties = CommitProperties(custom_metadata=dict(commit))
+        for attempt in range(_ATTEMPTS):
+            try:
+                DeltaTable.create(
+                    uri, contract.schema, mode="ignore", partition_by=[column] if column else None
+                )
+                self._refuse_other_schema(contract)
+                write_deltalake(
+                    uri, table, mode="overwrite", predicate=predicate, commit_properties=properties,
+                    schema_mode=None if column else "overwrite",
+                )  # fmt: skip
+                return int(DeltaTable(uri).version())
+            except (CommitFailedError, DeltaError) as error:
+                conflict = isinstance(error, CommitFailedError) or "conflict" in str(error).lower()
+                if not conflict or attempt == _ATTEMPTS - 1:
+                    raise
+                time.sleep(random.uniform(0.02, 0.1) * 2 ** min(attempt, 5))  # noqa: S311
+        raise AssertionError("unreachable")
+
+    def read(
+        self, contract: TableContract, partitions: Sequence[str] | None = None, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """Read the table, or the given partitions, or some columns, into memory, rows in key order.
+
+        Raises:
+            TableMissingError: The table was never written.
+        """
+        dataset, condition = self._dataset(contract, partitions)
+        table = dataset.to_table(columns=list(columns) if columns else contract.schema.names, filter=condition)
+        wanted = [contract.schema.field(name) for name in table.schema.names]
+        ordered = table.sort_by([(name, "ascending") for name in contract.key if name in table.column_names])
+        return ordered.cast(pa.schema(wanted))
+
+    def batches(
+        self, contract: TableContract, partitions: Sequence[str] | None = None, columns: Sequence[str] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Stream the table in record batches, for tables that may be larger than memory."""
+        dataset, condition = self._dataset(contract, partitions)
+        yield from dataset.to_batches(
+            columns=list(columns) if columns else contract.schema.names, filter=condition, batch_size=4096
+        )
+
+    def exists(self, contract: TableContract) -> bool:
+        """Whether the table was ever written."""
+        from deltalake import DeltaTable
+
+        return bool(DeltaTable.is_deltatable(self.uri(contract)))
+
+    def _dataset(self, contract: TableContract, partitions: Sequence[str] | None) -> tuple[Any, Any]:
+        import pyarrow.dataset as ds
+        from deltalake import DeltaTable
+        from deltalake.exceptions import TableNotFoundError
+
+        try:
+            dataset = DeltaTable(self.uri(contract)).to_pyarrow_dataset()
+        except TableNotFoundError:
+            raise TableMissingError(
+                f"table {contract.name} does not exist under {self.root}: materialize that asset first"
+            ) from None
+        if partitions is None or contract.partition_column is None:
+            return dataset, None
+        return dataset, ds.field(contract.partition_column).isin(list(partitions))
+
+    def _refuse_other_schema(self, contract: TableContract) -> None:
+        from deltalake import DeltaTable
+
+        if contract.partition_column is None:
+            return  # overwritten whole, schema and all
+        stored = [f.name for f in DeltaTable(self.uri(contract)).schema().fields]
+        if stored != contract.schema.names:
+            raise RuntimeError(
+                f"table {contract.name} was written by another version of its contract (columns {stored}): move "
+                f"{self.uri(contract)} away and materialize all partitions again"
+            )
+
+
+def _refuse_other_partitions(contract: TableContract, table: pa.Table, partitions: Sequence[str]) -> None:
+    from ccl_assets.table_contract import ContractViolationError
+
+    found = set(table[contract.partition_column].unique().to_pylist())
+    if odd := sorted(found - set(partitions)):
+        raise ContractViolationError(f"{contract.name}: rows of partitions {odd[:5]} in a write of {list(partitions)[:5]}")

@@ -1,0 +1,1 @@
+"""Where things are: settings, models, stores. Environment variables are read in settings.py only."""

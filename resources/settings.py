@@ -1,0 +1,110 @@
+"""Every setting, read from the environment (``CCL_*``) here and nowhere else.
+
+What a profile bounds is part of the settings, because both decide what is computed and so belong to the code version of the
+assets they touch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a profile bounds; ``None`` bounds nothing. Only steps that ask a language model or train one are bounded.
+
+    Attributes:
+        mined_notes: Notes sent to the miner, spread evenly over the note shards.
+        refined_codes: Codes per chapter whose candidates the miner refines; others keep their most frequent candidates.
+        synthesized_families: Code families per chapter the synthesizer writes evidence for.
+        is_training_bounded: Recipes apply their ``quick`` overrides (examples, steps, seconds).
+    """
+
+    mined_notes: int | None = None
+    refined_codes: int | None = None
+    synthesized_families: int | None = None
+    is_training_bounded: bool = False
+
+
+PROFILES = {
+    "quick": Limits(mined_notes=32, refined_codes=2, synthesized_families=2, is_training_bounded=True),
+    "full": Limits(),
+}
+
+
+class Settings(BaseSettings):
+    """Settings of one deployment. Every field is an environment variable with the prefix ``CCL_``."""
+
+    model_config = SettingsConfigDict(env_prefix="CCL_", extra="ignore", env_ignore_empty=True)
+
+    home: Path = Field(Path("data"), description="Folder of the lakehouse, artifacts and the Dagster instance.")
+    lakehouse_uri: str | None = Field(None, description="Object store or folder of the Delta tables.")
+    profile: Literal["quick", "full"] = Field("quick", description="Bounds of LLM and training steps.")
+
+    icd_release: Path | None = Field(None, description="Zip or folder of an official release; unset: the packaged FY2026.")
+    mimic_iv_note: Path | None = Field(None, description="Folder of MIMIC-IV-Note 2.2.")
+    mimic_iv: Path | None = Field(None, description="Folder of MIMIC-IV 2.2.")
+    edin_split: Path | None = Field(None, description="Split file (feather) of Edin et al. for MIMIC-IV.")
+    mdace: Path | None = Field(None, description="Folder of the MDACE annotations.")
+    mimic_iii: Path | None = Field(None, description="Folder of MIMIC-III 1.4 (NOTEEVENTS).")
+    aci_bench: Path | None = Field(None, description="Folder of ACI-Bench's challenge data.")
+    aci_labels: Path | None = Field(None, description="CSV with ICD labels for ACI-Bench.")
+    codiesp: Path | None = Field(None, description="Folder of CodiEsp v4.")
+
+    model: str = Field("packaged", description="Base model: `packaged`, a directory, or a Hugging Face model id.")
+    miner_model: str | None = Field(None, description="Model of extraction and refinement, if not the base model.")
+    synthesizer_model: str | None = Field(None, description="Model of synthesis, if not the base model.")
+    backend: Literal["transformers", "openai", "vllm"] = Field("transformers", description="Who runs the models.")
+    endpoint: str | None = Field(None, description="Base URL of an OpenAI-compatible server, for backend `openai`.")
+    api_key: SecretStr = Field(SecretStr("none"), description="Key for the endpoint.")
+    trusted_hosts: str = Field("", description="Hosts, comma separated, that may see restricted notes.")
+    concurrency: int = Field(16, ge=1, description="Requests in flight to the endpoint.")
+    context_tokens: int = Field(2048, ge=256, description="Window of the models, in tokens.")
+    embedder: str = Field("packaged", description="Sentence encoder: `packaged`, a directory, or a Hugging Face model id.")
+    threads: int | None = Field(None, ge=1, description="CPU threads of models; unset: all cores.")
+
+    @property
+    def limits(self) -> Limits:
+        """Bounds of the chosen profile."""
+        return PROFILES[self.profile]
+
+    @property
+    def lakehouse(self) -> str:
+        """Root of the Delta tables."""
+        return self.lakehouse_uri or str(self.home.resolve() / "lakehouse")
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of indexes, adapters, reports and converted models."""
+        return self.home.resolve() / "artifacts"
+
+    @property
+    def completions(self) -> Path:
+        """The completion store."""
+        return self.home.resolve() / "completions.sqlite"
+
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """Trusted hosts as a tuple."""
+        return tuple(host.strip() for host in self.trusted_hosts.split(",") if host.strip())
+
+    def model_of(self, role: Literal["miner", "synthesizer", "coder"]) -> str:
+        """Model name of a role; the coder is always the base model, since adapters are trained on it."""
+        chosen = {"miner": self.miner_model, "synthesizer": self.synthesizer_model, "coder": None}[role]
+        return chosen or self.model
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        pydantic.ValidationError: A variable does not parse; the message names it.
+    """
+    return Settings()  # type: ignore[call-arg]
