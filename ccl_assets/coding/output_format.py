@@ -1,0 +1,204 @@
+"""The text a coding model writes: an evidence section, then a code section aligned with it line by line.
+
+Here belong rendering that format and reading whatever a model made of it. Whether a code is billable and whether a
+quote stands in the note is decided elsewhere (``prediction.py``); no note is looked at here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ccl_assets.coding.code_line import WHOLE_CODE, is_unmistakable, normalize_code, parse_code_line, strip_edges
+
+__all__ = ["CodeEntry", "ParsedCoding", "normalize_code", "parse_coding", "render_coding"]
+
+EVIDENCE_HEAD = "### Evidence"
+CODES_HEAD = "### ICD-10-CM Codes"
+MAX_SECTION_LINES = 500  # a model stuck in a loop; the longest MIMIC-IV charts have 39 codes
+
+EMPTY_OUTPUT = "empty_output"
+NO_CODE_SECTION = "no_code_section"
+UNPARSED_LINE = "unparsed_line"
+REPEATED_CODE = "repeated_code"
+TOO_MANY_LINES = "too_many_lines"
+EVIDENCE_MISALIGNED = "evidence_misaligned"
+
+_BULLET = re.compile(r"(?:[-–—*•·+▪◦|]|\(?\d{1,3}[.)])\s+")
+_RULE = re.compile(r"[-|=*_: ]+")
+_CLOSE = r"\s*(?:\*\*|__)?\s*"
+_NAMED_HEADING = re.compile(
+    r"(?:\*\*|__)?\s*(?:\d{1,2}[.)]\s*)?(?:"
+    r"(?P<evidence>(?:supporting |clinical |verbatim )?evidence(?: spans?| lists?| lines?| phrases?)?)"
+    r"|(?P<codes>(?:final |assigned )?(?:icd[- ]?(?:10)?(?:[- ]?cm)? )?(?:diagnosis |diagnostic )?codes?"
+    r"|icd[- ]?10(?:[- ]?cm)?)"
+    r"|(?:reasoning|explanation|rationale|analysis|thoughts?|notes?|summary)"
+    rf"){_CLOSE}(?::{_CLOSE}|$)(?P<rest>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_CODE_WORD = re.compile(r"\bcodes?\b|\bicd", re.IGNORECASE)
+_EVIDENCE_WORD = re.compile(r"\bevidence\b", re.IGNORECASE)
+_NOTHING = frozenset({"none", "n/a", "no codes", "no evidence", "no evidence found", "not found", "nothing"})
+
+
+@dataclass(frozen=True)
+class CodeEntry:
+    """One code the model gave, its title as written (may be empty) and the evidence line that belongs to it."""
+
+    code: str
+    title: str
+    evidence: str | None
+
+
+@dataclass(frozen=True)
+class ParsedCoding:
+    """What could be read.
+
+    Attributes:
+        entries: Distinct codes in the order given.
+        problems: Distinct reason codes in order of first occurrence; empty where the output keeps to the format.
+        has_evidence_section: Whether the output had an evidence section of its own.
+    """
+
+    entries: tuple[CodeEntry, ...]
+    problems: tuple[str, ...]
+    has_evidence_section: bool
+
+
+def render_coding(pairs: Sequence[tuple[str | None, str, str]]) -> str:
+    """Write the answer a model is trained to give.
+
+    Args:
+        pairs: ``(evidence, code, title)`` in note order. Evidence is ``None`` in all pairs (code section only) or in
+            none. White space inside a value, line breaks included, becomes one space: one line per value.
+
+    Raises:
+        ValueError: Some pairs have evidence and some have none, a value is empty, or a code is not one.
+    """
+    spans = [_one_line(evidence) for evidence, _, _ in pairs if evidence is not None]
+    if spans and len(spans) != len(pairs):
+        raise ValueError(f"{len(pairs) - len(spans)} of {len(pairs)} pairs lack evidence; give it for all or for none")
+    if not all(spans):
+        raise ValueError("an evidence text is empty; leave the pair out or give its words")
+    lines = [EVIDENCE_HEAD, *(f"- {span}" for span in spans)] if spans else []
+    lines.append(CODES_HEAD)
+    for _, code, title in pairs:
+        if not WHOLE_CODE.fullmatch(code):
+            raise ValueError(f"{code!r} is not an ICD-10-CM code")
+        if not (title_line := _one_line(title)):
+            raise ValueError(f"code {code} has no title; take it from icd/codes")
+        lines.append(f"- {normalize_code(code)} – {title_line}")
+    return "\n".join(lines)
+
+
+def parse_coding(text: str) -> ParsedCoding:
+    """Read a model's answer; any text is accepted and nothing is raised.
+
+    Understood besides the format itself: other heading styles (``Evidence:``, ``**ICD-10 codes**``), text after the
+    heading, bullets, numbers, table bars, bold and quotes, other dashes, lower case, codes without dot, several codes
+    on a line, the code after its title. Without a code section, lines that are unmistakably codes are still taken and
+    ``no_code_section`` is reported. A code given twice counts once, where it stood first.
+
+    Evidence belongs to the code line of the same position if there are as many lines of each. Otherwise it is dealt
+    out by order and ``evidence_misaligned`` is reported. Cost is linear in the length of the text.
+    """
+    problems: dict[str, None] = {}
+    if not text.strip():
+        return ParsedCoding((), (EMPTY_OUTPUT,), has_evidence_section=False)
+    sections = _Sections.read(text)
+    code_lines = sections.codes
+    if sections.has_codes:
+        parsed = [parse_code_line(line) for line in code_lines]
+    else:
+        problems[NO_CODE_SECTION] = None
+        # A forgotten code heading leaves the codes among the evidence.
+        code_lines = [line for line in sections.loose + sections.evidence if is_unmistakable(line)]
+        sections.evidence = [line for line in sections.evidence if not is_unmistakable(line)]
+        parsed = [parse_code_line(line) for line in code_lines]
+    if sections.was_cut or len(code_lines) > MAX_SECTION_LINES:
+        problems[TOO_MANY_LINES] = None
+        parsed = parsed[:MAX_SECTION_LINES]
+    understood = [entries for entries in parsed if entries]
+    if len(understood) < len(parsed):
+        problems[UNPARSED_LINE] = None
+
+    spans = [None if span.casefold().rstrip(".") in _NOTHING else span for span in sections.evidence]
+    aligned = understood
+    if len(spans) == len(parsed):
+        aligned = parsed  # an unreadable code line keeps its place, so that its neighbours keep their evidence
+    elif sections.has_evidence and len(spans) != len(understood) and understood:
+        problems[EVIDENCE_MISALIGNED] = None
+
+    entries: dict[str, CodeEntry] = {}
+    for position, line_entries in enumerate(aligned):
+        evidence = spans[position] if position < len(spans) else None
+        for code, title in line_entries:
+            if code in entries:
+                problems[REPEATED_CODE] = None
+            else:
+                entries[code] = CodeEntry(code, title, evidence)
+    return ParsedCoding(tuple(entries.values()), tuple(problems), sections.has_evidence)
+
+
+@dataclass
+class _Sections:
+    """The lines of each section, bullets and wrapping removed; loose lines stand outside evidence and codes."""
+
+    evidence: list[str]
+    codes: list[str]
+    loose: list[str]
+    has_evidence: bool = False
+    has_codes: bool = False
+    was_cut: bool = False
+
+    @classmethod
+    def read(cls, text: str) -> _Sections:
+        sections = cls([], [], [])
+        target = sections.loose
+        for raw_line in text.splitlines():
+            line = raw_line.strip()
+            if not line:
+                continue
+            if (heading := _read_heading(line)) is not None:
+                section, line = heading
+                sections.has_evidence |= section == "evidence"
+                sections.has_codes |= section == "codes"
+                target = getattr(sections, section)
+            if not (line := _unwrap(line)) or _RULE.fullmatch(line):
+                continue
+            if target is sections.codes and line.casefold().rstrip(".") in _NOTHING:
+                continue
+            if len(target) >= MAX_SECTION_LINES and target is not sections.loose:
+                sections.was_cut = True
+                continue
+            target.append(line)
+        return sections
+
+
+def _read_heading(line: str) -> tuple[str, str] | None:
+    """Section a heading opens and the text behind it; ``None`` for other lines."""
+    is_marked = line.startswith("#")
+    line = line.lstrip("#").lstrip() if is_marked else line
+    if match := _NAMED_HEADING.match(line):
+        return ("evidence" if match["evidence"] else "codes" if match["codes"] else "loose"), match["rest"].strip()
+    if not is_marked:
+        return None
+    title, _, rest = line.partition(":")
+    if _CODE_WORD.search(title):
+        return "codes", rest.strip()
+    return ("evidence", rest.strip()) if _EVIDENCE_WORD.search(title) else ("loose", "")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _unwrap(line: str) -> str:
+    """Take one bullet or number, table bars, bold and quotes off the edges; what is left is still verbatim."""
+    bullet = _BULLET.match(line)
+    if bullet:
+        line = line[bullet.end() :]
+        if bullet.group().startswith("|"):
+            line = line.rstrip("| ")
+    return strip_edges(line)
