@@ -20,7 +20,7 @@ class Limits:
     """What a profile bounds; ``None`` bounds nothing. Only steps that ask a language model or train one are bounded.
 
     Attributes:
-        mined_notes: Notes sent to the miner, spread evenly over the note shards.
+        mined_notes: Notes per note shard that are sent to the miner.
         refined_codes: Codes per chapter whose candidates the miner refines; others keep their most frequent candidates.
         synthesized_families: Code families per chapter the synthesizer writes evidence for.
         is_training_bounded: Recipes apply their ``quick`` overrides (examples, steps, seconds).
@@ -33,7 +33,7 @@ class Limits:
 
 
 PROFILES = {
-    "quick": Limits(mined_notes=32, refined_codes=2, synthesized_families=2, is_training_bounded=True),
+    "quick": Limits(mined_notes=8, refined_codes=1, synthesized_families=1, is_training_bounded=True),
     "full": Limits(),
 }
 

@@ -27,9 +27,9 @@ EVIDENCE_MISALIGNED = "evidence_misaligned"
 
 _BULLET = re.compile(r"(?:[-–—*•·+▪◦|]|\(?\d{1,3}[.)])\s+")
 _RULE = re.compile(r"[-|=*_: ]+")
-_CLOSE = r"\s*(?:\*\*|__)?\s*"
+_CLOSE = r"\s*+(?:\*\*|__)?\s*+"  # possessive: a long run of blanks must not cost its square
 _NAMED_HEADING = re.compile(
-    r"(?:\*\*|__)?\s*(?:\d{1,2}[.)]\s*)?(?:"
+    r"(?:\*\*|__)?\s*+(?:\d{1,2}[.)]\s*+)?(?:"
     r"(?P<evidence>(?:supporting |clinical |verbatim )?evidence(?: spans?| lists?| lines?| phrases?)?)"
     r"|(?P<codes>(?:final |assigned )?(?:icd[- ]?(?:10)?(?:[- ]?cm)? )?(?:diagnosis |diagnostic )?codes?"
     r"|icd[- ]?10(?:[- ]?cm)?)"
@@ -58,12 +58,10 @@ class ParsedCoding:
     Attributes:
         entries: Distinct codes in the order given.
         problems: Distinct reason codes in order of first occurrence; empty where the output keeps to the format.
-        has_evidence_section: Whether the output had an evidence section of its own.
     """
 
     entries: tuple[CodeEntry, ...]
     problems: tuple[str, ...]
-    has_evidence_section: bool
 
 
 def render_coding(pairs: Sequence[tuple[str | None, str, str]]) -> str:
@@ -92,7 +90,7 @@ def render_coding(pairs: Sequence[tuple[str | None, str, str]]) -> str:
     return "\n".join(lines)
 
 
-def parse_coding(text: str) -> ParsedCoding:
+def parse_coding(text: str, given_evidence: Sequence[str] = ()) -> ParsedCoding:
     """Read a model's answer; any text is accepted and nothing is raised.
 
     Understood besides the format itself: other heading styles (``Evidence:``, ``**ICD-10 codes**``), text after the
@@ -102,19 +100,26 @@ def parse_coding(text: str) -> ParsedCoding:
 
     Evidence belongs to the code line of the same position if there are as many lines of each. Otherwise it is dealt
     out by order and ``evidence_misaligned`` is reported. Cost is linear in the length of the text.
+
+    Args:
+        text: The answer.
+        given_evidence: Evidence lines that stood in the prompt; they count where the answer has no such section.
     """
     problems: dict[str, None] = {}
     if not text.strip():
-        return ParsedCoding((), (EMPTY_OUTPUT,), has_evidence_section=False)
+        return ParsedCoding((), (EMPTY_OUTPUT,))
     sections = _Sections.read(text)
+    if given_evidence and not sections.has_evidence:
+        sections.evidence = list(given_evidence)
     code_lines = sections.codes
     if sections.has_codes:
         parsed = [parse_code_line(line) for line in code_lines]
     else:
         problems[NO_CODE_SECTION] = None
-        # A forgotten code heading leaves the codes among the evidence.
-        code_lines = [line for line in sections.loose + sections.evidence if is_unmistakable(line)]
-        sections.evidence = [line for line in sections.evidence if not is_unmistakable(line)]
+        code_lines = [line for line in sections.loose if is_unmistakable(line)]
+        if sections.has_evidence:  # a forgotten code heading leaves the codes among the evidence
+            code_lines += [line for line in sections.evidence if is_unmistakable(line)]
+            sections.evidence = [line for line in sections.evidence if not is_unmistakable(line)]
         parsed = [parse_code_line(line) for line in code_lines]
     if sections.was_cut or len(code_lines) > MAX_SECTION_LINES:
         problems[TOO_MANY_LINES] = None
@@ -127,7 +132,7 @@ def parse_coding(text: str) -> ParsedCoding:
     aligned = understood
     if len(spans) == len(parsed):
         aligned = parsed  # an unreadable code line keeps its place, so that its neighbours keep their evidence
-    elif sections.has_evidence and len(spans) != len(understood) and understood:
+    elif (sections.has_evidence or given_evidence) and understood and len(spans) != len(understood):
         problems[EVIDENCE_MISALIGNED] = None
 
     entries: dict[str, CodeEntry] = {}
@@ -138,7 +143,7 @@ def parse_coding(text: str) -> ParsedCoding:
                 problems[REPEATED_CODE] = None
             else:
                 entries[code] = CodeEntry(code, title, evidence)
-    return ParsedCoding(tuple(entries.values()), tuple(problems), sections.has_evidence)
+    return ParsedCoding(tuple(entries.values()), tuple(problems))
 
 
 @dataclass

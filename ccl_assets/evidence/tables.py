@@ -23,8 +23,8 @@ GOLD_PAIRS = TableContract(
         Column(
             "expansion",
             STRING,
-            "`direct`: the term stands at this code. `seventh_character`: at its stem. `header_subtree`: at a header "
-            "above it. `dash_subtree`: below a dash code of the index.",
+            "`direct`: the term stands at this code. `seventh_character`: at its stem. `dash_subtree`: at a header or "
+            "dash code above it.",
         ),
     ),
     key=("pair_id", "source", "expansion"),
@@ -155,7 +155,7 @@ KNOWLEDGE_BASE_PAIRS = TableContract(
         Column("source", STRING, "Source or grounding within the tier."),
         Column("expansion", STRING, "How far the evidence reaches; `direct` for silver and synthetic."),
         Column("is_ambiguous", BOOLEAN, "The same folded text supports another code of the chapter as strongly."),
-        Column("is_benchmark_span", BOOLEAN, "Equal to a human span of a test document: never trained on."),
+        Column("is_benchmark_span", BOOLEAN, "Equal to a human span of a test document; silver pairs so marked are not trained on."),
         Column("is_trainable", BOOLEAN, "Direct, unambiguous and not a benchmark span."),
     ),
     key=("pair_id",),

@@ -1,0 +1,148 @@
+"""What a system made of a note: its answer read, checked against the release and traced to the note."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+from ccl_assets.coding.output_format import parse_coding
+from ccl_assets.evidence.grounding import ground_span
+
+NO_EVIDENCE = "none"
+TITLE_DIFFERS = "title_differs"
+
+
+class PredictedCode(TypedDict):
+    """One element of the ``predictions`` column of ``eval/predictions``.
+
+    Offsets are end-exclusive code points of the raw note. ``evidence`` is the note's own wording where it was found,
+    the quote as given where it was not (``ungrounded``), ``None`` where there was none (``none``).
+    """
+
+    code: str
+    is_valid: bool
+    evidence: str | None
+    begin: int | None
+    end: int | None
+    evidence_status: str
+
+
+@dataclass(frozen=True)
+class HumanSpan:
+    """A human-marked span of the note; ``text`` joins the fragments of a discontinuous one."""
+
+    begin: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True)
+class NoteToCode:
+    """A note to be coded.
+
+    Attributes:
+        document_id: Whatever the caller knows the note by; comes back in the :class:`CodedNote`.
+        text: The raw note.
+        is_restricted: The text may not leave this host.
+        human_evidence: Human-marked spans; read by systems that code given evidence, ignored by the others.
+    """
+
+    document_id: str
+    text: str
+    is_restricted: bool = False
+    human_evidence: tuple[HumanSpan, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReadAnswer:
+    """A model's answer to one text.
+
+    Attributes:
+        predictions: Distinct codes in the order given.
+        problems: Distinct reason codes; empty where the answer keeps to the format.
+    """
+
+    predictions: list[PredictedCode]
+    problems: list[str]
+
+
+@dataclass(frozen=True)
+class CodedNote:
+    """A coded note.
+
+    Attributes:
+        document_id: As in the request.
+        raw_output: The model's own words, those of several windows one after the other; ``None`` without a model.
+        predictions: Distinct codes; with windows, those of the first window first.
+        problems: Distinct reason codes.
+        prompt_token_count: Tokens read, all windows together; 0 without a model.
+        completion_token_count: Tokens written, all windows together; 0 without a model.
+        seconds: Time spent on the note.
+        prompt_sha256: Hash of the prompt template; ``None`` without a model.
+    """
+
+    document_id: str
+    raw_output: str | None
+    predictions: list[PredictedCode]
+    problems: list[str]
+    prompt_token_count: int
+    completion_token_count: int
+    seconds: float
+    prompt_sha256: str | None
+
+
+def read_answer(
+    note_text: str,
+    raw_output: str,
+    billable: Container[str],
+    titles: Mapping[str, str] | None = None,
+    given_evidence: Sequence[str] = (),
+) -> ReadAnswer:
+    """Read an answer in the coding output format.
+
+    Equal quotes are given to successive places of the note, as the format lists evidence in note order. Nothing is put
+    right except the wording of a quote: an invalid code stays, marked as such, and counts against the system.
+
+    Args:
+        note_text: The text the model was shown.
+        raw_output: What it wrote.
+        billable: The release's billable codes, with dots.
+        titles: Title per code; where given, a code whose written title is another one's is reported as
+            ``title_differs`` (small models write the right title beside an invented code).
+        given_evidence: Evidence lines that stood in the prompt.
+    """
+    parsed = parse_coding(raw_output, given_evidence)
+    problems = dict.fromkeys(parsed.problems)
+    predictions = []
+    taken: list[tuple[int, int]] = []
+    for entry in parsed.entries:
+        prediction = _predict(entry.code, entry.evidence, note_text, entry.code in billable, taken)
+        if prediction["begin"] is not None and prediction["end"] is not None:
+            taken.append((prediction["begin"], prediction["end"]))
+        predictions.append(prediction)
+        if titles is not None and entry.title and _fold(titles.get(entry.code, "")) != _fold(entry.title):
+            problems[TITLE_DIFFERS] = None
+    return ReadAnswer(predictions, list(problems))
+
+
+def _predict(
+    code: str, quote: str | None, note_text: str, is_valid: bool, taken: list[tuple[int, int]]
+) -> PredictedCode:
+    if quote is None:
+        return PredictedCode(
+            code=code, is_valid=is_valid, evidence=None, begin=None, end=None, evidence_status=NO_EVIDENCE
+        )
+    place = ground_span(quote, note_text, taken=taken)
+    return PredictedCode(
+        code=code,
+        is_valid=is_valid,
+        evidence=quote if place.text is None else place.text,
+        begin=place.begin,
+        end=place.end,
+        evidence_status=place.status,
+    )
+
+
+def _fold(title: str) -> str:
+    return " ".join(title.casefold().split())

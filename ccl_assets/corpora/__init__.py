@@ -1,0 +1,1 @@
+"""Clinical notes from outside: documents, their codes and their evidence spans."""

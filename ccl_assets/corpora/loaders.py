@@ -1,0 +1,178 @@
+"""The corpora by name: what each needs, whether its text is restricted, how it is loaded and from which files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ccl_assets.corpora import aci_bench, codiesp, mdace, mimic_iv
+from ccl_assets.corpora.documents import Corpus, CorpusFormatError
+from ccl_assets.corpora.sample import FILES
+from ccl_assets.resources.corpus_paths import CorpusPaths
+
+__all__ = ["CORPORA", "CorpusNotConfiguredError", "CorpusPaths", "CorpusSource", "load", "source_files"]
+
+
+class CorpusNotConfiguredError(RuntimeError):
+    """A corpus was asked for whose paths are not set; the message names the settings."""
+
+
+@dataclass(frozen=True)
+class CorpusSource:
+    """One corpus.
+
+    Attributes:
+        name: Partition key.
+        description: One line for people.
+        required: Fields of :class:`CorpusPaths` it cannot do without.
+        optional: Further fields it uses if set.
+        is_restricted: Whether a data-use agreement binds its text to this host.
+        read: Loads it; called only when the required paths are set.
+        files: The files ``read`` would read.
+    """
+
+    name: str
+    description: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    is_restricted: bool
+    read: Callable[[CorpusPaths, bool], Corpus]
+    files: Callable[[CorpusPaths], list[Path]]
+
+    def unset(self, paths: CorpusPaths) -> list[str]:
+        """The settings that are still to be set, e.g. ``CCL_MDACE``; empty if the corpus can be loaded."""
+        return [f"CCL_{name.upper()}" for name in self.required if getattr(paths, name) is None]
+
+    def is_configured(self, paths: CorpusPaths) -> bool:
+        """Whether all required paths are set; the sample always is configured."""
+        return not self.unset(paths)
+
+    def check(self, paths: CorpusPaths) -> None:
+        """Refuse unset and mistaken paths.
+
+        Raises:
+            CorpusNotConfiguredError: A required path is not set.
+            CorpusFormatError: A path does not exist.
+        """
+        if unset := self.unset(paths):
+            needed = " and ".join(f"CCL_{name.upper()}" for name in self.required)
+            raise CorpusNotConfiguredError(
+                f"corpus {self.name!r} ({self.description}) needs {needed}: set {' and '.join(unset)}, or leave it out"
+            )
+        for name in (*self.required, *self.optional):
+            path: Path | None = getattr(paths, name)
+            if path is not None and not path.exists():
+                raise CorpusFormatError(path, "no such file or folder", f"correct CCL_{name.upper()}")
+
+
+def _set(path: Path | None) -> Path:
+    assert path is not None, "CorpusSource.check refuses unset paths"
+    return path
+
+
+def _mimic_iv_files(paths: CorpusPaths) -> mimic_iv.MimicIvFiles:
+    return mimic_iv.MimicIvFiles.find(_set(paths.mimic_iv_note), _set(paths.mimic_iv), paths.edin_split)
+
+
+def _mdace_files(paths: CorpusPaths) -> mdace.MdaceFiles:
+    return mdace.MdaceFiles.find(_set(paths.mdace), _set(paths.mimic_iii))
+
+
+def _aci_bench_files(paths: CorpusPaths) -> aci_bench.AciBenchFiles:
+    return aci_bench.AciBenchFiles.find(_set(paths.aci_bench), paths.aci_labels)
+
+
+def _sample_files() -> tuple[mimic_iv.MimicIvFiles, mdace.MdaceFiles]:
+    return (
+        mimic_iv.MimicIvFiles.find(FILES / "mimic-iv-note", FILES / "mimic-iv"),
+        mdace.MdaceFiles.find(FILES / "mdace", FILES / "mimic-iii"),
+    )
+
+
+def _read_sample(is_restricted: bool) -> Corpus:
+    notes, charts = _sample_files()
+    return mimic_iv.load(notes, corpus="sample", is_restricted=is_restricted) + mdace.load(
+        charts, corpus="sample", is_restricted=is_restricted
+    )
+
+
+CORPORA: dict[str, CorpusSource] = {
+    source.name: source
+    for source in (
+        CorpusSource(
+            "sample",
+            "the project's own small corpus",
+            (),
+            (),
+            False,
+            lambda _, restricted: _read_sample(restricted),
+            lambda _: [path for files in _sample_files() for path in files.paths],
+        ),
+        CorpusSource(
+            "mimic_iv",
+            "MIMIC-IV 2.2 with MIMIC-IV-Note 2.2",
+            ("mimic_iv_note", "mimic_iv"),
+            ("edin_split",),
+            True,
+            lambda paths, restricted: mimic_iv.load(_mimic_iv_files(paths), is_restricted=restricted),
+            lambda paths: _mimic_iv_files(paths).paths,
+        ),
+        CorpusSource(
+            "mdace",
+            "MDACE 1.0 with the notes of MIMIC-III 1.4",
+            ("mdace", "mimic_iii"),
+            (),
+            True,
+            lambda paths, restricted: mdace.load(_mdace_files(paths), is_restricted=restricted),
+            lambda paths: _mdace_files(paths).paths,
+        ),
+        CorpusSource(
+            "aci_bench",
+            "ACI-Bench",
+            ("aci_bench",),
+            ("aci_labels",),
+            False,
+            lambda paths, restricted: aci_bench.load(_aci_bench_files(paths), is_restricted=restricted),
+            lambda paths: _aci_bench_files(paths).paths,
+        ),
+        CorpusSource(
+            "codiesp",
+            "CodiEsp v4",
+            ("codiesp",),
+            (),
+            False,
+            lambda paths, restricted: codiesp.load(codiesp.find_splits(_set(paths.codiesp)), is_restricted=restricted),
+            lambda paths: [path for split in codiesp.find_splits(_set(paths.codiesp)) for path in split.paths],
+        ),
+    )
+}
+
+
+def load(corpus: str, paths: CorpusPaths, *, is_restricted: bool | None = None) -> Corpus:
+    """Load a corpus.
+
+    Args:
+        corpus: A key of :data:`CORPORA`.
+        paths: Where the user's corpora are.
+        is_restricted: Overrides the corpus's own mark.
+
+    Raises:
+        CorpusNotConfiguredError: A required path is not set.
+        CorpusFormatError: Files are missing or malformed.
+        KeyError: No such corpus.
+    """
+    source = CORPORA[corpus]
+    source.check(paths)
+    return source.read(paths, source.is_restricted if is_restricted is None else is_restricted)
+
+
+def source_files(corpus: str, paths: CorpusPaths) -> list[Path]:
+    """The files a corpus is read from, in a stable order, for hashing.
+
+    Raises:
+        As :func:`load`, short of reading the files.
+    """
+    source = CORPORA[corpus]
+    source.check(paths)
+    return source.files(paths)

@@ -1,0 +1,47 @@
+"""The code location: assembles assets, resources and IO managers, and nothing else."""
+
+import dagster as dg
+
+from ccl_assets.contracts import CONTRACTS
+from ccl_assets.corpora import assets as corpora
+from ccl_assets.evaluation import assets as evaluation
+from ccl_assets.evidence import gold_assets, knowledge_base_assets, silver_assets, synthetic_assets
+from ccl_assets.icd import assets as icd
+from ccl_assets.io_managers.artifact_directory import ArtifactDirectoryIOManager
+from ccl_assets.io_managers.delta_tables import DeltaTables
+from ccl_assets.io_managers.faiss_index import FaissIndexIOManager
+from ccl_assets.io_managers.table_io_manager import TableIOManager
+from ccl_assets.resources.corpus_paths import CorpusPaths
+from ccl_assets.resources.embedder import Embedder
+from ccl_assets.resources.file_hashes import FileHashes
+from ccl_assets.resources.language_models import LanguageModels
+from ccl_assets.resources.release_source import ReleaseSource
+from ccl_assets.resources.settings import settings
+from ccl_assets.resources.trainer import Trainer
+from ccl_assets.sft import assets as sft
+
+_SETTINGS = settings()
+FILE_HASHES = FileHashes(_SETTINGS.home.resolve() / "file_hashes.json")
+CORPUS_PATHS = CorpusPaths.from_settings(_SETTINGS)
+RELEASE_SOURCE = ReleaseSource(_SETTINGS.icd_release, FILE_HASHES)
+
+defs = dg.Definitions(
+    assets=[
+        asset
+        for slice_ in (icd, corpora, gold_assets, silver_assets, synthetic_assets, knowledge_base_assets, sft, evaluation)
+        for asset in slice_.ASSETS
+    ],
+    resources={
+        "tables": TableIOManager(DeltaTables(_SETTINGS.lakehouse), CONTRACTS),
+        "faiss_index": FaissIndexIOManager(_SETTINGS.artifacts),
+        "artifact_directory": ArtifactDirectoryIOManager(_SETTINGS.artifacts),
+        "release_source": RELEASE_SOURCE,
+        "corpus_paths": CORPUS_PATHS,
+        "file_hashes": FILE_HASHES,
+        "language_models": LanguageModels(_SETTINGS),
+        "embedder": Embedder(_SETTINGS.embedder, _SETTINGS.threads),
+        "trainer": Trainer(threads=_SETTINGS.threads),
+        "pipes": dg.PipesSubprocessClient(),
+    },
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,1 @@
+"""How well systems code: counts, figures with intervals, evidence metrics, published figures and the report."""

@@ -1,0 +1,57 @@
+"""Gates of evaluation: every benchmark document is predicted, scores are inside their bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from ccl_assets.gate import Gate
+
+_SHOWN = 5
+
+PREDICTION_GATES = {
+    "every_document_predicted": "Every document of the benchmark has a row.",
+    "codes_valid": "All predicted codes are billable in the release (warns, with the rate).",
+}
+SCORE_GATES = {"scores_in_bounds": "Every figure and interval that is a rate lies between 0 and 1."}
+_NOT_RATES = {"codes_per_document"}
+
+
+def every_document_predicted(rows: Sequence[dict[str, Any]], expected: Collection[str]) -> Gate:
+    """No benchmark document is missing."""
+    missing = sorted(set(expected) - {row["document_id"] for row in rows})
+    return Gate(
+        "every_document_predicted",
+        not missing,
+        "run the system again; completed requests are stored",
+        {"documents": len(expected), "missing": len(missing), "first": missing[:_SHOWN]},
+    )
+
+
+def codes_valid(rows: Sequence[dict[str, Any]]) -> Gate:
+    """Rate of predicted codes that are not billable."""
+    flags = [prediction["is_valid"] for row in rows for prediction in row["predictions"]]
+    invalid = flags.count(False)
+    return Gate(
+        "codes_valid",
+        invalid == 0,
+        "invalid codes count as false positives in the label space `release`; a stronger model invents fewer",
+        {"predicted": len(flags), "invalid": invalid, "invalid_rate": round(invalid / len(flags), 4) if flags else 0.0},
+        is_blocking=False,
+    )
+
+
+def scores_in_bounds(rows: Sequence[dict[str, Any]]) -> Gate:
+    """Rates lie in [0, 1]."""
+    odd = [
+        f"{row['metric']} ({row['unit']}, {row['label_space']})"
+        for row in rows
+        if row["metric"] not in _NOT_RATES
+        and any(value is not None and not 0 <= value <= 1 for value in (row["value"], row["lower"], row["upper"]))
+    ]
+    return Gate(
+        "scores_in_bounds",
+        not odd,
+        "this is a defect of the metrics: report it",
+        {"figures": len(rows), "out_of_bounds": len(odd), "first": odd[:_SHOWN]},
+    )

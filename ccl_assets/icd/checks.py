@@ -1,0 +1,87 @@
+"""Gates of the ontology: complete, self-consistent, equal to the official order file where there is one."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+from ccl_assets.gate import Gate
+from ccl_assets.icd.chapters import CHAPTERS
+from ccl_assets.icd.release import ReleaseFile
+from ccl_assets.icd.tabular import order_file_codes
+
+_SHOWN = 5
+_CHAPTER_22_SINCE = 2021
+
+RELEASE_GATES = {"has_tabular_list": "The release has exactly one Tabular List."}
+CODES_GATES = {
+    "every_parent_exists": "Every parent code is itself a code.",
+    "all_chapters_present": "22 chapters (21 before FY2021) hold codes.",
+    "equals_order_file": "Billable codes and long titles equal the official order file, where the release has one.",
+}
+INDEX_GATES = {"codes_known": "Codes that index terms name are in the Tabular List (warns)."}
+
+
+def parents_exist(codes: Sequence[dict[str, Any]]) -> Gate:
+    """Every parent exists."""
+    known = {row["code"] for row in codes}
+    orphans = [row["code"] for row in codes if row["parent_code"] is not None and row["parent_code"] not in known]
+    return Gate(
+        "every_parent_exists",
+        not orphans,
+        "the Tabular List is incomplete: get the file again",
+        {"orphans": len(orphans), "first": orphans[:_SHOWN]},
+    )
+
+
+def chapters_present(codes: Sequence[dict[str, Any]], year: int) -> Gate:
+    """Every chapter of the edition holds codes."""
+    expected = {chapter.key for chapter in CHAPTERS if chapter.number != 22 or year >= _CHAPTER_22_SINCE}
+    missing = sorted(expected - {row["chapter"] for row in codes})
+    return Gate(
+        "all_chapters_present",
+        not missing,
+        "the Tabular List is incomplete: get the file again",
+        {"chapters": len(expected) - len(missing), "missing": missing},
+    )
+
+
+def equals_order_file(codes: Sequence[dict[str, Any]], order_file: ReleaseFile | None) -> Gate:
+    """Billable codes and titles equal the order file's, titles up to diacritics; passes where there is no order file."""
+    ours = {row["code"]: row["long_title"] for row in codes if row["is_billable"]}
+    if order_file is None:
+        return Gate("equals_order_file", True, details={"compared": 0, "billable": len(ours), "order_file": "none given"})
+    official = {code: title for code, is_billable, title in order_file_codes(order_file) if is_billable}
+    missing, extra = sorted(official.keys() - ours.keys()), sorted(ours.keys() - official.keys())
+    retitled = sorted(code for code in official.keys() & ours.keys() if _plain(official[code]) != _plain(ours[code]))
+    return Gate(
+        "equals_order_file",
+        not (missing or extra or retitled),
+        "Tabular List and order file are of different releases, or one is damaged: take both from the same release",
+        {
+            "compared": len(official),
+            "missing": len(missing),
+            "extra": len(extra),
+            "other_title": len(retitled),
+            "first": [*missing[:_SHOWN], *extra[:_SHOWN], *retitled[:_SHOWN]],
+        },
+    )
+
+
+def index_codes_known(terms: Sequence[dict[str, Any]], known: set[str]) -> Gate:
+    """Codes in the index are in the Tabular List; official releases miss some dozens, so this warns."""
+    named = {row["code"].rstrip("-").rstrip(".") for row in terms if row["code"]}
+    unknown = sorted(named - known)
+    return Gate(
+        "codes_known",
+        not unknown,
+        "pairs of these terms are left out; compare with the release's addenda",
+        {"codes": len(named), "unknown": len(unknown), "first": unknown[:_SHOWN]},
+        is_blocking=False,
+    )
+
+
+def _plain(title: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", title)
+    return "".join(character for character in decomposed if not unicodedata.combining(character))

@@ -1,0 +1,1 @@
+"""Fine-tuning: recipes, datasets, LoRA training and the adapters it leaves."""

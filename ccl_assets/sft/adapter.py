@@ -1,0 +1,132 @@
+"""The adapter directory: written whole by training, checked before it is used.
+
+Holds ``adapter_model.safetensors``, ``adapter_config.json``, the tokenizer, ``training_log.jsonl``, ``loss.png``,
+``training_summary.json`` and the model card ``README.md``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ccl_assets.sft.model_card import render_model_card
+from ccl_assets.sft.training_config import TrainingConfig
+from ccl_assets.sft.training_log import LOG_FILE, loss_series, read_training_log
+
+WEIGHTS_FILE = "adapter_model.safetensors"
+SUMMARY_FILE = "training_summary.json"
+PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate")
+
+
+class AdapterError(RuntimeError):
+    """An adapter directory cannot be used; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class AdapterCheck:
+    """What a usable adapter looks like.
+
+    Attributes:
+        parameter_count: Weights of the adapter.
+        logit_change: Largest change of any next-token logit on a probe text, against the base model.
+        sha256: Hash of weights and configuration.
+    """
+
+    parameter_count: int
+    logit_change: float
+    sha256: str
+
+
+def publish_adapter(
+    config: TrainingConfig, summary: Mapping[str, Any], model: Any, tokenizer: Any, log_path: Path
+) -> None:
+    """Write the adapter beside its place and move it there; an earlier adapter stays until then."""
+    from ccl_assets.plots import line_plot
+
+    target = config.output_directory
+    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        for adapter_config in model.peft_config.values():
+            adapter_config.base_model_name_or_path = config.base_model_name  # not the path on this machine
+        # the embeddings are untouched; "auto" would look for the base model on the hub
+        model.save_pretrained(partial, safe_serialization=True, save_embedding_layers=False)
+        tokenizer.save_pretrained(partial)
+        shutil.copyfile(log_path, partial / LOG_FILE)
+        (partial / SUMMARY_FILE).write_text(json.dumps(dict(summary), indent=2) + "\n", encoding="utf-8")
+        curves = loss_series(read_training_log(log_path))
+        (partial / "loss.png").write_bytes(line_plot(f"Training loss, recipe {config.recipe}", "step", curves))
+        card = render_model_card(config, summary, {name: version(name) for name in PACKAGES})
+        (partial / "README.md").write_text(card, encoding="utf-8")
+        _move_into_place(partial, target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_adapter_loads(directory: Path, base_directory: Path) -> AdapterCheck:
+    """Load the adapter on its base with plain PEFT and run a probe.
+
+    Raises:
+        AdapterError: A file is missing, or the adapter does not fit the base, gives numbers that are not finite, or
+            changes nothing.
+    """
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    sha256 = adapter_sha256(directory)
+    tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+    base = AutoModelForCausalLM.from_pretrained(base_directory, dtype=torch.float32, local_files_only=True)
+    try:
+        model = PeftModel.from_pretrained(base, str(directory)).eval()
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise AdapterError(f"adapter {directory} does not fit the base model {base_directory}: {error}") from error
+    probe = tokenizer("Essential hypertension", return_tensors="pt", add_special_tokens=False)["input_ids"]
+    with torch.inference_mode():
+        adapted = model(input_ids=probe).logits
+        with model.disable_adapter():
+            plain = model(input_ids=probe).logits
+    change = float((adapted - plain).abs().max())
+    if not torch.isfinite(adapted).all():
+        raise AdapterError(f"adapter {directory} gives logits that are not finite: train it again")
+    if change == 0.0:
+        raise AdapterError(f"adapter {directory} changes nothing: its weights are those it began with")
+    count = sum(weight.numel() for name, weight in model.named_parameters() if "lora_" in name)
+    return AdapterCheck(count, change, sha256)
+
+
+def adapter_sha256(directory: Path) -> str:
+    """Hash of weights and configuration, the adapter's data version.
+
+    Raises:
+        AdapterError: One of the two is missing.
+    """
+    digest = hashlib.sha256()
+    for name in (WEIGHTS_FILE, "adapter_config.json"):
+        path = directory / name
+        if not path.is_file():
+            raise AdapterError(f"{directory} holds no {name}: materialize sft/adapter for this recipe")
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def read_summary(directory: Path) -> dict[str, Any]:
+    """The summary training stored in the adapter."""
+    summary: dict[str, Any] = json.loads((directory / SUMMARY_FILE).read_text(encoding="utf-8"))
+    return summary
+
+
+def _move_into_place(partial: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    replaced = target.with_name(f".{target.name}.replaced-{os.getpid()}")
+    if target.exists():
+        target.rename(replaced)  # a directory that is not empty cannot be replaced in one step
+    partial.rename(target)
+    shutil.rmtree(replaced, ignore_errors=True)

@@ -1,0 +1,185 @@
+"""Assets of fine-tuning: the mixed dataset and the LoRA adapter of each recipe."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from ccl_assets.code_versions import code_version
+from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
+from ccl_assets.evidence.tables import KNOWLEDGE_BASE_PAIRS
+from ccl_assets.icd.tables import CODES
+from ccl_assets.llm_step import GPU_POOL
+from ccl_assets.partitions import ALL, RECIPE
+from ccl_assets.resources.language_models import LanguageModels
+from ccl_assets.resources.settings import settings
+from ccl_assets.resources.trainer import Trainer
+from ccl_assets.sft import checks
+from ccl_assets.sft.recipes import load_recipe, load_recipes, recipe_sha256
+from ccl_assets.sft.tables import DATASET
+from ccl_assets.table_asset import OWNERS, Input, TableResult, inputs, table_asset
+
+_SETTINGS = settings()
+_PROFILE = "quick" if _SETTINGS.limits.is_training_bounded else "full"
+_RECIPES = {name: recipe_sha256(recipe)[:8] for name, recipe in load_recipes(_PROFILE).items()}
+_PAIR_COLUMNS = ("pair_id", "code", "evidence", "tier", "is_trainable")
+ADAPTER_KEY = dg.AssetKey(["sft", "adapter"])
+
+
+@table_asset(
+    DATASET,
+    code_version=code_version(
+        "sft.dataset", "sft.span_sampling", "sft.encoding", "sft.leakage", "sft.jsonl_export", "coding.output_format",
+        prompts=("document_coding", "code_only_coding", "span_coding"),
+        settings={"base": _SETTINGS.model, **_RECIPES},
+    ),
+    description="Prompts and completions of a recipe (paper section 3.2): annotated notes, and evidence spans of the knowledge base "
+    "in the same section format. Also written as JSON lines with a `dataset_info.json` for LLaMA-Factory.",
+    kinds={"huggingface"},
+    gates=checks.DATASET_GATES,
+    ins=inputs(
+        codes=CODES,
+        documents=Input(DOCUMENTS, ALL), labels=Input(LABELS, ALL), evidence=Input(EVIDENCE, ALL),
+        pairs=Input(KNOWLEDGE_BASE_PAIRS, ALL, _PAIR_COLUMNS),
+    ),
+    partitions_def=RECIPE,
+    required_resource_keys={"language_models"},
+)  # fmt: skip
+def dataset(
+    context: dg.AssetExecutionContext,
+    codes: pa.Table,
+    documents: pa.Table,
+    labels: pa.Table,
+    evidence: pa.Table,
+    pairs: pa.Table,
+) -> TableResult:
+    """Training and validation examples of a recipe."""
+    from transformers import AutoTokenizer
+
+    from ccl_assets.resources.text_generation.chat_template import render_prompt
+    from ccl_assets.sft.dataset import count_tokens, document_examples, span_examples
+    from ccl_assets.sft.leakage import find_near_duplicates
+
+    recipe = load_recipe(context.partition_key, _PROFILE)
+    titles = dict(zip(codes["code"].to_pylist(), codes["long_title"].to_pylist(), strict=True))
+    notes = document_examples(documents, labels, evidence, titles, recipe)
+    examples = notes + span_examples(pairs, titles, recipe, sum(e.split == "train" for e in notes.examples))
+    models: LanguageModels = context.resources.language_models
+    tokenizer = AutoTokenizer.from_pretrained(models.base_model())
+    window = min(recipe.training.max_length, _SETTINGS.context_tokens)
+    counted = count_tokens(examples, tokenizer, render_prompt, window)
+    test = ((row["document_id"], row["text"]) for row in documents.to_pylist() if row["split"] == "test")
+    leakage = find_near_duplicates(((e.example_id, e.prompt) for e in counted.examples), test)
+    rows = counted.rows(recipe.name)
+    train_count = sum(row["split"] == "train" for row in rows)
+    gates = [
+        checks.no_test_text(leakage),
+        checks.fits_window(counted.left_out_ids("too_long"), len(rows), window),
+        checks.is_not_empty(train_count),
+    ]
+    shapes = Counter(f"{row['split']}_{row['kind']}_{row['tier']}" for row in rows)
+    metadata = {
+        "recipe_sha256": recipe_sha256(recipe),
+        "training_examples": train_count,
+        "tokens": sum(row["prompt_token_count"] + row["completion_token_count"] for row in rows),
+        **{f"examples_{shape}": count for shape, count in sorted(shapes.items())},
+        **{f"left_out_{reason}": count for reason, count in sorted(counted.left_out_counts.items())},
+        **_decoded_example(rows),
+    }
+    return TableResult(rows, metadata, gates)
+
+
+def _decoded_example(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """One example of each kind as the model sees it, from open corpora and the release only."""
+    shown = {}
+    for kind in ("document", "span"):
+        row = next((row for row in rows if row["kind"] == kind and not row["is_restricted"]), None)
+        if row is not None:
+            text = f"**Prompt** (no loss)\n```text\n{row['prompt']}\n```\n**Completion** (loss)\n```text\n{row['completion']}\n```"
+            shown[f"example_{kind}"] = dg.MetadataValue.md(text)
+    return shown
+
+
+@dg.asset(
+    key=ADAPTER_KEY,
+    group_name="sft",
+    description="LoRA adapter of a recipe, trained with TRL in a subprocess: weights, tokenizer, training log, loss plot, model "
+    "card. A killed run resumes from its last checkpoint.",
+    ins=inputs(codes=Input(CODES, columns=("release",)), dataset=DATASET),
+    partitions_def=RECIPE,
+    code_version=code_version(
+        "sft.training", "sft.completion_trainer", "sft.batches", "sft.encoding",
+        settings={"base": _SETTINGS.model, **_RECIPES},
+    ),
+    check_specs=[
+        dg.AssetCheckSpec(name, asset=ADAPTER_KEY, description=text, blocking=True, partitions_def=RECIPE)
+        for name, text in checks.ADAPTER_CHECKS.items()
+    ],
+    output_required=False,
+    kinds={"torch", "huggingface"},
+    owners=OWNERS,
+    io_manager_key="artifact_directory",
+    pool=GPU_POOL,
+    required_resource_keys={"language_models", "trainer", "pipes"},
+)  # fmt: skip
+def adapter(context: dg.AssetExecutionContext, codes: pa.Table, dataset: pa.Table) -> Iterator[Any]:
+    """Train the recipe's adapter."""
+    from ccl_assets.plots import as_markdown
+    from ccl_assets.sft.adapter import AdapterError, check_adapter_loads, read_summary
+    from ccl_assets.sft.jsonl_export import export_dataset
+    from ccl_assets.sft.training_config import TrainingConfig
+    from ccl_assets.sft.training_log import LOG_FILE, is_falling, read_training_log
+
+    recipe = load_recipe(context.partition_key, _PROFILE)
+    models: LanguageModels = context.resources.language_models
+    base = Path(models.base_model())
+    folder = _SETTINGS.artifacts / "sft"
+    exported = export_dataset(dataset.to_pylist(), folder / "dataset" / recipe.name, recipe.name)
+    output = folder / "adapter" / recipe.name
+    config = TrainingConfig(
+        recipe=recipe.name,
+        recipe_sha256=recipe_sha256(recipe),
+        release=codes["release"][0].as_py(),
+        train_file=exported.train,
+        validation_file=exported.validation,
+        base_model_directory=base,
+        base_model_name=models.model_name("coder"),
+        output_directory=output,
+        work_directory=folder / "work" / recipe.name,
+        seed=recipe.seed,
+        settings=recipe.training,
+        threads=_SETTINGS.threads,
+    )
+    trainer: Trainer = context.resources.trainer
+    pipes: dg.PipesSubprocessClient = context.resources.pipes
+    config_path = config.write(folder / "work" / f"{recipe.name}.json")
+    pipes.run(command=trainer.command(config_path), env=trainer.environment(), context=context.op_execution_context)
+
+    log = read_training_log(output / LOG_FILE)
+    losses = [entry.loss for entry in log if entry.loss is not None]
+    outcome = checks.loss_finite_and_falling(losses, is_falling(log))
+    yield dg.AssetCheckResult(passed=outcome.passed, check_name=outcome.name, metadata=dict(outcome.details))
+    try:
+        loaded = check_adapter_loads(output, base)
+        yield dg.AssetCheckResult(passed=True, check_name="loads_on_base", metadata=asdict(loaded))
+    except AdapterError as error:
+        yield dg.AssetCheckResult(passed=False, check_name="loads_on_base", metadata={"problem": str(error)})
+        raise dg.Failure(str(error), allow_retries=False) from None
+    if not outcome.passed:
+        raise dg.Failure(f"training of {recipe.name}: {dict(outcome.details)} - {outcome.remedy}", allow_retries=False)
+    summary = {key: value for key, value in read_summary(output).items() if isinstance(value, int | float | str)}
+    plot = as_markdown((output / "loss.png").read_bytes(), f"Training loss, recipe {recipe.name}")
+    yield dg.Output(
+        output,
+        metadata={**summary, "loss": dg.MetadataValue.md(plot), "jsonl": dg.MetadataValue.path(str(exported.directory))},
+        data_version=dg.DataVersion(loaded.sha256),
+    )
+
+
+ASSETS = [dataset, adapter]

@@ -1,0 +1,283 @@
+"""Training recipes: which examples an adapter sees and with which settings.
+
+The recipes themselves are data (``recipes.toml``); this module reads, validates and hashes them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+RECIPE_NAMES = ("code_only", "evidence", "evidence_gold", "scl")
+PROFILES = ("full", "quick")
+DOCUMENT_FORMATS = ("evidence", "code_only")
+SPAN_TIERS = ("gold", "silver", "synthetic")
+SCHEDULES = ("cosine", "linear", "constant")
+
+_Settings = TypeVar("_Settings")
+
+
+class RecipeError(ValueError):
+    """A recipe is unknown or a value in it makes no sense; the message names file, key and remedy."""
+
+
+def _require(is_met: bool, key: str, rule: str, value: object) -> None:
+    if not is_met:
+        raise RecipeError(f"{key} must be {rule}, found {value!r}")
+
+
+def _is_count(value: object, least: int = 1) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _require_limits(limits: Mapping[str, object], key: str) -> None:
+    _require(isinstance(limits, Mapping), key, "a table of tier = count", limits)
+    for tier, limit in limits.items():
+        _require(tier in SPAN_TIERS, key, f"keyed by one of {SPAN_TIERS}", tier)
+        _require(_is_count(limit, 0), f"{key}.{tier}", "a whole number >= 0", limit)
+
+
+@dataclass(frozen=True)
+class DocumentLimits:
+    """How many notes are used; ``None`` is all of them."""
+
+    max_train: int | None = None
+    max_validation: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse limits that are not counts."""
+        for name in ("max_train", "max_validation"):
+            value = getattr(self, name)
+            _require(value is None or _is_count(value, 0), f"documents.{name}", "a whole number >= 0", value)
+
+
+@dataclass(frozen=True)
+class SpanMix:
+    """Which knowledge-base pairs become span examples, and how many.
+
+    Attributes:
+        tiers: Tiers used, the most trusted first; empty trains on documents only.
+        max_per_code: Pairs of one code over all tiers; earlier tiers are served first.
+        max_per_code_and_tier: Pairs of one code within a tier.
+        max_per_tier: Pairs of a tier.
+        max_total: Pairs in all.
+        max_per_document_example: Pairs for each document example of the training split.
+    """
+
+    tiers: tuple[str, ...] = ()
+    max_per_code: int | None = None
+    max_per_code_and_tier: Mapping[str, int] = field(default_factory=dict)
+    max_per_tier: Mapping[str, int] = field(default_factory=dict)
+    max_total: int | None = None
+    max_per_document_example: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse unknown tiers and limits that are not counts."""
+        known = len(set(self.tiers)) == len(self.tiers) and set(self.tiers) <= set(SPAN_TIERS)
+        _require(known, "spans.tiers", f"distinct tiers out of {SPAN_TIERS}", self.tiers)
+        _require_limits(self.max_per_code_and_tier, "spans.max_per_code_and_tier")
+        _require_limits(self.max_per_tier, "spans.max_per_tier")
+        for name in ("max_per_code", "max_total"):
+            value = getattr(self, name)
+            _require(value is None or _is_count(value, 0), f"spans.{name}", "a whole number >= 0", value)
+        ratio = self.max_per_document_example
+        _require(
+            ratio is None or (_is_number(ratio) and ratio >= 0),
+            "spans.max_per_document_example",
+            "a number >= 0",
+            ratio,
+        )
+
+
+@dataclass(frozen=True)
+class LoraSettings:
+    """Low-rank adapter: rank, scale, dropout and the projections it sits on."""
+
+    rank: int = 8
+    alpha: int = 16
+    dropout: float = 0.05
+    target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+    def __post_init__(self) -> None:
+        """Refuse values PEFT would fail on, or silently accept, later."""
+        _require(_is_count(self.rank), "training.lora.rank", "a whole number >= 1", self.rank)
+        _require(_is_count(self.alpha), "training.lora.alpha", "a whole number >= 1", self.alpha)
+        is_share = _is_number(self.dropout) and 0 <= self.dropout < 1
+        _require(is_share, "training.lora.dropout", "a number in [0, 1)", self.dropout)
+        _require(bool(self.target_modules), "training.lora.target_modules", "a list of projections", ())
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Hyper-parameters.
+
+    Attributes:
+        epochs: Passes over the training examples.
+        learning_rate: Peak learning rate of AdamW.
+        schedule: ``cosine``, ``linear`` or ``constant`` after the warm-up.
+        warmup_ratio: Share of the steps spent warming up.
+        effective_batch_size: Examples per optimizer step.
+        micro_batches: Forward passes a step is split into, by length.
+        max_length: Tokens of prompt and completion together; a longer example is an error, never cut.
+        max_steps: Optimizer steps at most.
+        max_seconds: Seconds of training at most, for each launch.
+        checkpoint_every_steps: Steps between checkpoints.
+        lora: The adapter's shape.
+    """
+
+    epochs: int = 3
+    learning_rate: float = 1e-4
+    schedule: str = "cosine"
+    warmup_ratio: float = 0.1
+    effective_batch_size: int = 16
+    micro_batches: int = 8
+    max_length: int = 8192
+    max_steps: int | None = None
+    max_seconds: float | None = None
+    checkpoint_every_steps: int = 50
+    lora: LoraSettings = LoraSettings()
+
+    def __post_init__(self) -> None:
+        """Refuse settings that contradict each other before a model is loaded."""
+        for name in ("epochs", "effective_batch_size", "micro_batches", "max_length", "checkpoint_every_steps"):
+            _require(_is_count(getattr(self, name)), f"training.{name}", "a whole number >= 1", getattr(self, name))
+        _require(
+            self.micro_batches <= self.effective_batch_size,
+            "training.micro_batches",
+            f"at most effective_batch_size ({self.effective_batch_size})",
+            self.micro_batches,
+        )
+        rate, warmup = self.learning_rate, self.warmup_ratio
+        _require(_is_number(rate) and rate > 0, "training.learning_rate", "a number > 0", rate)
+        _require(_is_number(warmup) and 0 <= warmup < 1, "training.warmup_ratio", "a number in [0, 1)", warmup)
+        _require(self.schedule in SCHEDULES, "training.schedule", f"one of {SCHEDULES}", self.schedule)
+        steps, seconds = self.max_steps, self.max_seconds
+        _require(steps is None or _is_count(steps), "training.max_steps", "a whole number >= 1", steps)
+        _require(seconds is None or (_is_number(seconds) and seconds > 0), "training.max_seconds", "> 0", seconds)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One ablation row: its examples and its settings."""
+
+    name: str
+    description: str
+    document_format: str
+    seed: int
+    documents: DocumentLimits
+    spans: SpanMix
+    training: TrainingSettings
+
+    def __post_init__(self) -> None:
+        """Refuse a format or seed that means nothing."""
+        _require(
+            self.document_format in DOCUMENT_FORMATS,
+            "document_format",
+            f"one of {DOCUMENT_FORMATS}",
+            self.document_format,
+        )
+        _require(_is_count(self.seed, 0), "seed", "a whole number >= 0", self.seed)
+
+    @property
+    def prompt_name(self) -> str:
+        """Prompt of the document examples; the coder asks with the same one."""
+        return "code_only_coding" if self.document_format == "code_only" else "document_coding"
+
+
+def recipe_sha256(recipe: Recipe) -> str:
+    """Hash of everything the recipe fixes, for provenance and for the adapter's code version."""
+    return hashlib.sha256(json.dumps(asdict(recipe), sort_keys=True).encode()).hexdigest()
+
+
+def load_recipe(name: str, profile: str = "full", path: Path | None = None) -> Recipe:
+    """Read one recipe.
+
+    Args:
+        name: Recipe partition key.
+        profile: ``full`` for the published settings, ``quick`` for the small embedded model on a CPU.
+        path: Another recipe file than the packaged one.
+
+    Raises:
+        RecipeError: Unknown recipe, profile or key, or a value out of range.
+    """
+    recipes = load_recipes(profile, path)
+    if name not in recipes:
+        raise RecipeError(f"there is no recipe {name!r}; recipes are {', '.join(sorted(recipes))}")
+    return recipes[name]
+
+
+def load_recipes(profile: str = "full", path: Path | None = None) -> dict[str, Recipe]:
+    """Read all recipes of ``recipes.toml`` (or ``path``) under a profile; see :func:`load_recipe`."""
+    if profile not in PROFILES:
+        raise RecipeError(f"there is no profile {profile!r}; profiles are {', '.join(PROFILES)}")
+    source = path.name if path else "recipes.toml"
+    text = path.read_text("utf-8") if path else files(__package__).joinpath("recipes.toml").read_text("utf-8")
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{source} is not valid TOML: {error}") from None
+    _refuse_unknown(data, {"defaults", "recipes", "quick"}, source)
+    quick = data.get("quick", {}) if profile == "quick" else {}
+    quick_common = {key: value for key, value in quick.items() if key != "recipes"}
+    quick_recipes = quick.get("recipes", {})
+    _refuse_unknown(quick_recipes, set(data.get("recipes", {})), f"{source} [quick.recipes]")
+    recipes = {}
+    for name, table in data.get("recipes", {}).items():
+        merged: dict[str, Any] = {}
+        for layer in (data.get("defaults", {}), table, quick_common, quick_recipes.get(name, {})):
+            merged = _overlay(merged, layer)
+        try:
+            recipes[name] = _recipe(name, merged)
+        except RecipeError as error:
+            raise RecipeError(f"{source}, recipe {name!r}, profile {profile!r}: {error}") from None
+    return recipes
+
+
+def training_settings(values: Mapping[str, Any]) -> TrainingSettings:
+    """Build settings from plain values, as read from TOML or JSON."""
+    values = dict(values)
+    lora = _build(LoraSettings, values.pop("lora", {}), "training.lora")
+    return _build(TrainingSettings, {**values, "lora": lora}, "training")
+
+
+def _recipe(name: str, values: dict[str, Any]) -> Recipe:
+    parts = {
+        "documents": _build(DocumentLimits, values.pop("documents", {}), "documents"),
+        "spans": _build(SpanMix, values.pop("spans", {}), "spans"),
+        "training": training_settings(values.pop("training", {})),
+    }
+    return _build(Recipe, {"name": name, **values, **parts}, "recipe")
+
+
+def _build(kind: type[_Settings], values: Mapping[str, Any], where: str) -> _Settings:
+    _require(isinstance(values, Mapping), where, "a table", values)
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    _refuse_unknown(values, known, where)
+    try:
+        return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    except TypeError as error:
+        raise RecipeError(f"{where}: {error}") from None
+
+
+def _refuse_unknown(table: Mapping[str, Any], known: set[str], where: str) -> None:
+    if unknown := sorted(set(table) - known):
+        raise RecipeError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
+
+
+def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        is_nested = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _overlay(merged[key], value) if is_nested else value
+    return merged

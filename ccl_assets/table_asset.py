@@ -1,0 +1,272 @@
+"""The shell around every table asset: gates first, then the rows, with the contract as metadata.
+
+An asset body computes rows and returns a :class:`TableResult`; this module checks them against the table's contract and the body's
+own gates, reports each as an asset check, and hands the rows to the IO manager only if every blocking gate passed. So a
+failing table is never written.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from ccl_assets.gate import Gate
+from ccl_assets.io_managers.delta_tables import content_hash
+from ccl_assets.table_contract import TableContract
+
+OWNERS = ["team:clinical-nlp"]
+TABLES = "tables"  # key of the IO manager
+_CONTRACT_GATE = "fits_contract"
+_PREVIEW_ROWS = 5
+
+
+@dataclass(frozen=True)
+class TableResult:
+    """Rows (as an Arrow table or as dictionaries), metadata for people, and the gates the body evaluated."""
+
+    rows: pa.Table | Iterable[Mapping[str, Any]]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    gates: Sequence[Gate] = ()
+
+
+@dataclass(frozen=True)
+class Input:
+    """An upstream table: which partitions it contributes and, to save memory, which columns."""
+
+    contract: TableContract
+    mapping: dg.PartitionMapping | None = None
+    columns: tuple[str, ...] = ()
+
+
+def inputs(**wanted: TableContract | Input) -> dict[str, dg.AssetIn]:
+    """Asset inputs by parameter name."""
+    found = {}
+    for name, given in wanted.items():
+        needed = given if isinstance(given, Input) else Input(given)
+        found[name] = dg.AssetIn(
+            key=dg.AssetKey(needed.contract.name.split("/")),
+            partition_mapping=needed.mapping,
+            metadata={"columns": list(needed.columns)},
+        )
+    return found
+
+
+def table_asset(
+    contract: TableContract,
+    *,
+    code_version: str,
+    description: str,
+    kinds: set[str],
+    gates: Mapping[str, str] | None = None,
+    ins: Mapping[str, dg.AssetIn] | None = None,
+    deps: Sequence[Any] = (),
+    partitions_def: dg.PartitionsDefinition[str] | None = None,
+    pool: str | None = None,
+    retry_policy: dg.RetryPolicy | None = None,
+    required_resource_keys: set[str] | None = None,
+) -> Callable[[Callable[..., TableResult]], dg.AssetsDefinition]:
+    """Turn a function ``(context, **tables) -> TableResult`` into an asset of the contract's table.
+
+    Args:
+        contract: Table; its name is the asset key, its first part the group.
+        code_version: From :func:`ccl_assets.code_versions.code_version`.
+        description: For the UI, in Markdown.
+        kinds: At most two Dagster kinds beside ``deltalake``.
+        gates: Name and description of the gates that the body evaluates.
+        ins: Upstream tables, from :func:`inputs`.
+        deps: Upstream assets that are not loaded.
+        partitions_def: As in Dagster.
+        pool: Concurrency pool.
+        retry_policy: As in Dagster.
+        required_resource_keys: As in Dagster.
+    """
+
+    def decorate(body: Callable[..., TableResult]) -> dg.AssetsDefinition:
+        @functools.wraps(body)
+        def compute(context: dg.AssetExecutionContext, *args: Any, **kwargs: Any) -> Iterator[Any]:
+            yield from _emit(contract, gates, body(context, *args, **kwargs), None)
+
+        compute.__annotations__ = {name: kind for name, kind in body.__annotations__.items() if name != "return"}
+        return dg.asset(
+            key=_key(contract),
+            group_name=contract.name.split("/")[0],
+            description=description,
+            ins=dict(ins or {}),
+            deps=list(deps),
+            partitions_def=partitions_def,
+            check_specs=_check_specs(contract, gates, partitions_def),
+            output_required=False,
+            code_version=_full_code_version(code_version, contract),
+            kinds={"deltalake", *kinds},
+            owners=OWNERS,
+            io_manager_key=TABLES,
+            pool=pool,
+            retry_policy=retry_policy,
+            required_resource_keys=required_resource_keys,
+            metadata=_definition_metadata(contract),
+            tags=_tags(contract),
+        )(compute)
+
+    return decorate
+
+
+def table_multi_asset(
+    tables: Mapping[str, tuple[TableContract, str, Mapping[str, str]]],
+    *,
+    name: str,
+    code_version: str,
+    kinds: set[str],
+    ins: Mapping[str, dg.AssetIn],
+    deps: Sequence[Any],
+    partitions_def: dg.PartitionsDefinition[str],
+    required_resource_keys: set[str],
+) -> Callable[[Callable[..., Iterable[tuple[str, TableResult]]]], dg.AssetsDefinition]:
+    """Turn a function that yields ``(output, TableResult)`` into one asset per table, computed together.
+
+    Args:
+        tables: Per output name its contract, description and gates.
+        name: Name of the computation.
+        code_version: See :func:`table_asset`, like the rest.
+        kinds: See above.
+        ins: See above.
+        deps: See above.
+        partitions_def: See above.
+        required_resource_keys: See above.
+    """
+
+    def decorate(body: Callable[..., Iterable[tuple[str, TableResult]]]) -> dg.AssetsDefinition:
+        @functools.wraps(body)
+        def compute(context: dg.AssetExecutionContext, *args: Any, **kwargs: Any) -> Iterator[Any]:
+            for output, result in body(context, *args, **kwargs):
+                contract, _, gates = tables[output]
+                yield from _emit(contract, gates, result, output)
+
+        compute.__annotations__ = {name: kind for name, kind in body.__annotations__.items() if name != "return"}
+        outs = {
+            output: dg.AssetOut(
+                key=_key(contract),
+                group_name=contract.name.split("/")[0],
+                description=description,
+                is_required=False,
+                code_version=_full_code_version(code_version, contract),
+                kinds={"deltalake", *kinds},
+                owners=OWNERS,
+                io_manager_key=TABLES,
+                metadata=_definition_metadata(contract),
+                tags=_tags(contract),
+            )
+            for output, (contract, description, _) in tables.items()
+        }
+        specs = [
+            spec for contract, _, gates in tables.values() for spec in _check_specs(contract, gates, partitions_def)
+        ]
+        return dg.multi_asset(
+            name=name,
+            outs=outs,
+            ins=dict(ins),
+            deps=list(deps),
+            partitions_def=partitions_def,
+            check_specs=specs,
+            required_resource_keys=required_resource_keys,
+        )(compute)
+
+    return decorate
+
+
+def _key(contract: TableContract) -> dg.AssetKey:
+    return dg.AssetKey(contract.name.split("/"))
+
+
+def _check_specs(
+    contract: TableContract, gates: Mapping[str, str] | None, partitions_def: dg.PartitionsDefinition[str] | None
+) -> list[dg.AssetCheckSpec]:
+    declared = {_CONTRACT_GATE: "Columns, types, empty values and the key are as the contract says.", **(gates or {})}
+    return [
+        dg.AssetCheckSpec(name, asset=_key(contract), description=text, blocking=True, partitions_def=partitions_def)
+        for name, text in declared.items()
+    ]
+
+
+def _emit(
+    contract: TableContract, declared: Mapping[str, str] | None, result: TableResult, output: str | None
+) -> Iterator[Any]:
+    table = result.rows if isinstance(result.rows, pa.Table) else contract.table(result.rows)
+    problems = contract.violations(table)
+    outcomes = [
+        Gate(_CONTRACT_GATE, not problems, "correct the asset or its source", {"rows": table.num_rows, "violations": problems}),
+        *result.gates,
+    ]
+    if undeclared := {gate.name for gate in outcomes} ^ {_CONTRACT_GATE, *(declared or {})}:
+        raise AssertionError(f"{contract.name}: gates declared and evaluated differ: {sorted(undeclared)}")
+    for gate in outcomes:
+        yield check_result(gate, _key(contract))
+    stop_if_failed(contract.name, outcomes)
+    count_key = "dagster/partition_row_count" if contract.partition_column else "dagster/row_count"
+    metadata = {count_key: table.num_rows, **result.metadata}
+    if not contract.has_note_text and table.num_rows:
+        metadata["preview"] = dg.MetadataValue.md(_preview(table))
+    version = dg.DataVersion(content_hash(contract, table))
+    yield dg.Output(table, output_name=output or "result", metadata=metadata, data_version=version)
+
+
+def check_result(gate: Gate, key: dg.AssetKey) -> dg.AssetCheckResult:
+    """A gate's outcome as Dagster reports it; the remedy is shown where the gate failed."""
+    details = {name: list(value) if isinstance(value, tuple) else value for name, value in gate.details.items()}
+    return dg.AssetCheckResult(
+        passed=gate.passed,
+        check_name=gate.name,
+        asset_key=key,
+        severity=dg.AssetCheckSeverity.ERROR if gate.is_blocking else dg.AssetCheckSeverity.WARN,
+        metadata={**details, **({} if gate.passed else {"remedy": gate.remedy})},
+    )
+
+
+def stop_if_failed(name: str, gates: Iterable[Gate]) -> None:
+    """Raise if a blocking gate failed, so that nothing is written and nothing downstream runs.
+
+    Raises:
+        dagster.Failure: Names the gates, their details and remedies.
+    """
+    failed = [gate for gate in gates if not gate.passed and gate.is_blocking]
+    if failed:
+        said = "; ".join(f"gate {gate.name}: {dict(gate.details)}; {gate.remedy}" for gate in failed)
+        raise dg.Failure(f"{name} was not written. {said}", allow_retries=False)
+
+
+def _full_code_version(code_version: str, contract: TableContract) -> str:
+    shape = f"{contract.schema}|{contract.key}|{contract.partition_column}"
+    return f"{code_version} contract={hashlib.sha256(shape.encode()).hexdigest()[:6]}"
+
+
+def _definition_metadata(contract: TableContract) -> dict[str, Any]:
+    schema = dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                str(column.type),
+                description=column.description,
+                constraints=dg.TableColumnConstraints(nullable=column.is_nullable),
+            )
+            for column in contract.columns
+        ],
+        constraints=dg.TableConstraints(other=[f"key: {', '.join(contract.key)}"]),
+    )
+    return {"dagster/column_schema": schema, "dagster/table_name": contract.name}
+
+
+def _tags(contract: TableContract) -> dict[str, str]:
+    return {"note_text": "yes"} if contract.has_note_text else {}
+
+
+def _preview(table: pa.Table) -> str:
+    header = "| " + " | ".join(table.column_names) + " |\n|" + "---|" * len(table.column_names) + "\n"
+    return header + "\n".join(
+        "| " + " | ".join(str(value)[:60].replace("|", "\\|").replace("\n", " ") for value in row.values()) + " |"
+        for row in table.slice(0, _PREVIEW_ROWS).to_pylist()
+    )

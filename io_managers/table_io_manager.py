@@ -1,0 +1,44 @@
+"""Dagster's view of the lakehouse: outputs become partitions of Delta tables, inputs the partitions a run needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from ccl_assets.io_managers.delta_tables import DeltaTables
+from ccl_assets.table_contract import TableContract
+
+
+class TableIOManager(dg.IOManager):
+    """Stores Arrow tables under their contract.
+
+    An input is an Arrow table of all partitions the run's partition maps to; partitions that were never materialized (a corpus
+    whose path is not set) contribute no rows.
+    """
+
+    def __init__(self, tables: DeltaTables, contracts: Mapping[str, TableContract]) -> None:
+        """Use ``tables`` for storage and ``contracts`` to know each asset's columns."""
+        self._tables = tables
+        self._contracts = contracts
+
+    def handle_output(self, context: dg.OutputContext, obj: pa.Table) -> None:
+        """Replace the run's partitions by the rows given, in one commit."""
+        contract = self._contract(context.asset_key)
+        partitions = list(context.asset_partition_keys) if context.has_asset_partitions else None
+        version = self._tables.write(contract, obj, partitions, {"run_id": context.run_id})
+        context.add_output_metadata(
+            {"dagster/uri": self._tables.uri(contract), "delta_version": version, "rows_written": obj.num_rows}
+        )
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """Read the partitions that the input maps to."""
+        contract = self._contract(context.asset_key)
+        partitions = list(context.asset_partition_keys) if context.has_asset_partitions else None
+        columns = (context.definition_metadata or {}).get("columns")
+        return self._tables.read(contract, partitions, columns or None)
+
+    def _contract(self, key: dg.AssetKey) -> TableContract:
+        return self._contracts["/".join(key.path)]

@@ -1,0 +1,78 @@
+"""Language models by role: which backend answers, with the completion store in front of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from ccl_assets.resources.settings import Settings
+from ccl_assets.resources.text_generation.requests import TextGenerator
+
+Role = Literal["miner", "synthesizer", "coder"]
+
+
+class LanguageModels:
+    """Makes the text generator of a role; every generator stores its completions."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take models, backend and endpoint from the settings."""
+        self._settings = settings
+
+    def model_name(self, role: Role) -> str:
+        """Name of the role's model, as stored with what it produced."""
+        return self._settings.model_of(role)
+
+    @property
+    def mines_restricted_notes(self) -> bool:
+        """Whether a restricted corpus is configured, so that what notes gave is restricted too."""
+        return bool(self._settings.mimic_iv_note or self._settings.mimic_iii)
+
+    def base_model(self) -> Path | str:
+        """Directory (or hub id) of the base model that adapters are trained on."""
+        from ccl_assets.resources.small_language_model import resolve_model
+
+        return resolve_model(self._settings.model, self._settings.artifacts / "models")
+
+    def generator(self, role: Role, adapter: Path | None = None, adapter_name: str = "") -> TextGenerator:
+        """The text generator of a role.
+
+        Args:
+            role: Who asks.
+            adapter: PEFT directory to put on the base model.
+            adapter_name: Name of the adapter, with its content hash, so that stored completions of another training run are not
+                taken for this one's.
+
+        Raises:
+            ValueError: The endpoint is not set, or an adapter is asked of a backend that cannot load one.
+        """
+        from ccl_assets.resources.completion_store import CompletionStore
+        from ccl_assets.resources.text_generation.stored import StoredTextGenerator
+
+        backend = self._backend(role, adapter, adapter_name)
+        return StoredTextGenerator(backend, CompletionStore(self._settings.completions))
+
+    def _backend(self, role: Role, adapter: Path | None, adapter_name: str) -> TextGenerator:
+        chosen = self._settings
+        name = self.model_name(role) + (f"+{adapter_name}" if adapter else "")
+        if chosen.backend == "openai" and adapter is None:
+            from ccl_assets.resources.text_generation.openai_endpoint import OpenAIEndpoint
+
+            if not chosen.endpoint:
+                raise ValueError("backend `openai` needs CCL_ENDPOINT, e.g. http://127.0.0.1:8000/v1")
+            return OpenAIEndpoint(
+                base_url=chosen.endpoint,
+                model=self.model_name(role),
+                api_key=chosen.api_key.get_secret_value(),
+                max_concurrency=chosen.concurrency,
+                trusted_hosts=chosen.trusted,
+            )
+        from ccl_assets.resources.small_language_model import resolve_model
+
+        directory = resolve_model(chosen.model_of(role), chosen.artifacts / "models")
+        if chosen.backend == "vllm":
+            from ccl_assets.resources.text_generation.vllm_engine import VLLMEngine
+
+            return VLLMEngine(directory, adapter_directory=adapter, model_name=name)
+        from ccl_assets.resources.text_generation.transformers_engine import TransformersEngine
+
+        return TransformersEngine(directory, adapter_directory=adapter, model_name=name, threads=chosen.threads)

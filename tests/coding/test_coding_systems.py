@@ -1,0 +1,178 @@
+"""The systems: what they ask, and what they make of the answers."""
+
+import pytest
+from ccl_assets.resources.text_generation.requests import Completion, TextGenerator
+
+from ccl_assets.coding.prediction import HumanSpan, NoteToCode
+from ccl_assets.coding.systems import SYSTEMS, CoderSettings, CodingSystem, build_system
+from ccl_assets.prompts import load_prompt
+
+BILLABLE = {"I10", "E11.9", "E11.22"}
+NOTE = "PMH: HTN.\nA/P: type 2 DM, stable."
+ANSWER = "### Evidence\n- HTN\n- type 2 DM\n### ICD-10-CM Codes\n- I10 – Hypertension\n- E11.9 – Diabetes"
+SMALL = CoderSettings(
+    context_window=400, max_tokens=100, overlap_tokens=10, count_tokens=lambda text: len(text.split())
+)
+
+
+class Model:
+    """Answers from a function of the prompt, last request first."""
+
+    model_name = "scripted"
+    keeps_text_on_host = True
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.requests = []
+
+    def generate(self, requests):
+        self.requests = list(requests)
+        for request in reversed(self.requests):
+            answer = self.answer(request.messages[-1].content)
+            if answer is None:
+                continue
+            fields = {"finish_reason": "stop", **(answer if isinstance(answer, dict) else {"text": answer})}
+            yield Completion(request.request_id, prompt_token_count=10, completion_token_count=5, seconds=0.5, **fields)
+
+
+def code(name, answer, notes, settings=None):
+    model = Model(answer)
+    coded = list(build_system(name, BILLABLE, generator=model, settings=settings).code(notes))
+    return {note.document_id: note for note in coded}, model.requests
+
+
+def test_the_scripted_model_is_a_text_generator():
+    assert isinstance(Model(str), TextGenerator)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_every_system_keeps_the_interface(name):
+    system = build_system(name, BILLABLE, generator=Model(lambda prompt: ANSWER), gold_pairs=[])
+    assert isinstance(system, CodingSystem)
+    assert system.name == name
+    prompt = SYSTEMS[name].prompt
+    assert system.prompt_sha256 == (load_prompt(prompt).sha256 if prompt else None)
+    notes = [NoteToCode("1", NOTE, human_evidence=(HumanSpan(5, 8, "HTN"),)), NoteToCode("2", "")]
+    assert sorted(coded.document_id for coded in system.code(notes)) == ["1", "2"]
+
+
+def test_recipes_of_the_systems():
+    assert {name: system.recipe for name, system in SYSTEMS.items()} == {
+        "index_lookup": None,
+        "base_cot": None,
+        "sft_code_only": "code_only",
+        "sft_evidence": "evidence",
+        "sft_evidence_gold": "evidence_gold",
+        "scl": "scl",
+        "scl_human_evidence": "scl",
+    }
+
+
+def test_a_system_without_what_it_needs_is_refused():
+    with pytest.raises(ValueError, match="no system 'nope'"):
+        build_system("nope", BILLABLE)
+    with pytest.raises(ValueError, match="needs a generator"):
+        build_system("scl", BILLABLE)
+    with pytest.raises(ValueError, match="needs gold_pairs"):
+        build_system("index_lookup", BILLABLE)
+
+
+def test_a_note_is_coded_with_one_request():
+    coded, requests = code("scl", lambda prompt: ANSWER, [NoteToCode("d", NOTE, is_restricted=True)])
+    assert len(requests) == 1
+    assert requests[0].is_restricted
+    assert NOTE in requests[0].messages[-1].content
+    note = coded["d"]
+    assert [(p["code"], p["evidence"], p["begin"]) for p in note.predictions] == [
+        ("I10", "HTN", 5),
+        ("E11.9", "type 2 DM", 15),
+    ]
+    assert (note.raw_output, note.problems, note.prompt_token_count, note.seconds) == (ANSWER, [], 10, 0.5)
+
+
+def test_answers_in_any_order_go_to_their_notes():
+    notes = [NoteToCode(word, f"Note about {word}.") for word in ("alpha", "beta", "gamma")]
+    coded, _ = code("scl", lambda prompt: next(w for w in ("alpha", "beta", "gamma") if w in prompt), notes)
+    assert {name: note.raw_output for name, note in coded.items()} == {w: w for w in ("alpha", "beta", "gamma")}
+
+
+def test_reasoning_of_the_base_model_is_not_read_as_codes():
+    coded, requests = code(
+        "base_cot", lambda prompt: f"E11.22 might fit, but CKD is absent.\n\n{ANSWER}", [NoteToCode("d", NOTE)]
+    )
+    assert [p["code"] for p in coded["d"].predictions] == ["I10", "E11.9"]
+    assert "Reason" in requests[0].messages[-1].content or "reason" in requests[0].messages[-1].content
+
+
+def test_a_cut_answer_loses_its_unfinished_line():
+    cut = {"text": "### ICD-10-CM Codes\n- I10 – Hypertension\n- E11.2", "finish_reason": "length"}
+    coded, _ = code("sft_code_only", lambda prompt: cut, [NoteToCode("d", NOTE)])
+    assert [p["code"] for p in coded["d"].predictions] == ["I10"]
+    assert coded["d"].problems == ["cut_off_at_max_tokens"]
+    assert coded["d"].raw_output == cut["text"]
+
+
+def test_a_failed_request_leaves_an_empty_note_with_a_reason():
+    failed = {"text": "", "finish_reason": "error", "error": "timeout"}
+    coded, _ = code("scl", lambda prompt: failed, [NoteToCode("d", NOTE)])
+    assert (coded["d"].predictions, coded["d"].problems, coded["d"].raw_output) == ([], ["generation_error"], None)
+
+
+def test_a_generator_that_leaves_requests_unanswered_is_reported():
+    with pytest.raises(RuntimeError, match="left 1 of 1 requests unanswered"):
+        code("scl", lambda prompt: None, [NoteToCode("d", NOTE)])
+
+
+def test_a_long_note_is_shown_whole_in_windows_and_merged():
+    text = "HTN.\n" + "Nothing of note here today.\n" * 80 + "Also type 2 DM, stable."
+    answers = {"HTN": ("HTN", "I10"), "type 2 DM": ("type 2 DM", "E11.9")}
+
+    def answer(prompt):
+        found = [answers[words] for words in answers if words in prompt]
+        spans, codes = "".join(f"- {s}\n" for s, _ in found), "".join(f"- {c} – x\n" for _, c in found)
+        return f"### Evidence\n{spans}### ICD-10-CM Codes\n{codes}"
+
+    coded, requests = code("scl", answer, [NoteToCode("d", text)], SMALL)
+    assert len(requests) > 1
+    assert sum("Nothing of note" in request.messages[-1].content for request in requests) == len(requests)
+    note = coded["d"]
+    assert [p["code"] for p in note.predictions] == ["I10", "E11.9"]
+    assert all(text[p["begin"] : p["end"]] == p["evidence"] for p in note.predictions)
+    assert note.prompt_token_count == 10 * len(requests)
+
+
+def test_a_window_that_leaves_no_room_for_the_note_is_refused():
+    settings = CoderSettings(context_window=300, max_tokens=256)
+    with pytest.raises(ValueError, match="lower max_tokens"):
+        code("scl", lambda prompt: ANSWER, [NoteToCode("d", NOTE)], settings)
+
+
+def test_human_evidence_is_shown_in_note_order_and_aligned_with_the_codes():
+    spans = (HumanSpan(15, 24, "type 2 DM"), HumanSpan(5, 8, "HTN"))
+    answer = "### ICD-10-CM Codes\n- I10 – Hypertension\n- E11.9 – Diabetes"
+    coded, requests = code("scl_human_evidence", lambda prompt: answer, [NoteToCode("d", NOTE, human_evidence=spans)])
+    assert requests[0].messages[-1].content.endswith("### Evidence\n- HTN\n- type 2 DM")
+    assert [(p["code"], p["begin"], p["evidence_status"]) for p in coded["d"].predictions] == [
+        ("I10", 5, "verbatim"),
+        ("E11.9", 15, "verbatim"),
+    ]
+
+
+def test_human_evidence_goes_to_the_window_that_holds_it():
+    text = "HTN.\n" + "Nothing of note here today.\n" * 80 + "Also type 2 DM, stable."
+    begin = text.index("type 2")
+    spans = (HumanSpan(0, 3, "HTN"), HumanSpan(begin, begin + 9, "type 2 DM"))
+    coded, requests = code(
+        "scl_human_evidence",
+        lambda prompt: "### ICD-10-CM Codes\n- " + ("I10 – x" if prompt.endswith("HTN") else "E11.9 – x"),
+        [NoteToCode("d", text, human_evidence=spans)],
+        SMALL,
+    )
+    assert len(requests) == 2  # windows between have nothing to code
+    assert [(p["code"], p["begin"]) for p in coded["d"].predictions] == [("I10", 0), ("E11.9", begin)]
+
+
+def test_a_note_without_human_evidence_is_not_asked_for():
+    coded, requests = code("scl_human_evidence", lambda prompt: ANSWER, [NoteToCode("d", NOTE)])
+    assert requests == []
+    assert coded["d"].problems == ["no_human_evidence"]
