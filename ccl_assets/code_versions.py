@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.util
 from functools import lru_cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from ccl_assets.prompts import load_prompt
 
 
 def code_version(*modules: str, prompts: tuple[str, ...] = (), settings: dict[str, Any] | None = None) -> str:
-    """Hash the modules' syntax trees (comments, docstrings and layout do not count), prompt files and settings.
+    """Hash the modules' bytecode (comments, docstrings and layout do not count), prompt files and settings.
 
     Args:
         modules: Dotted names below ``ccl_assets``, e.g. ``icd.tabular``; they are read, not imported.
@@ -37,10 +37,20 @@ def _module_hash(module: str) -> str:
     spec = importlib.util.find_spec(f"ccl_assets.{module}")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"no module ccl_assets.{module} to take a code version of")
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
-            first = node.body[0]
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-                node.body = node.body[1:] or [ast.Pass()]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    compiled = compile(Path(spec.origin).read_text(encoding="utf-8"), module, "exec", dont_inherit=True, optimize=2)
+    digest = hashlib.sha256()
+    _feed(digest, compiled)
+    return digest.hexdigest()
+
+
+def _feed(digest: hashlib._Hash, code: CodeType) -> None:
+    """Hash what a code object does; where it stands in the file does not count."""
+    digest.update(code.co_code)
+    digest.update(repr((code.co_name, code.co_names, code.co_varnames, code.co_freevars, code.co_flags)).encode())
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            _feed(digest, constant)
+        elif isinstance(constant, frozenset):  # its order differs between processes
+            digest.update(repr(sorted(map(repr, constant))).encode())
+        else:
+            digest.update(repr(constant).encode())

@@ -46,8 +46,10 @@ class Frontier:
         ready: Stale or missing, with nothing stale or missing above.
         waiting: Targets with something stale, missing or failed above, and what that is.
         missing: Targets that were never materialized.
+        computed_together: For an asset, all assets that one computation gives with it.
     """
 
+    computed_together: Mapping[str, Collection[str]] = field(default_factory=dict)
     ready: list[Target] = field(default_factory=list)
     waiting: dict[Target, set[Target]] = field(default_factory=dict)
     missing: set[Target] = field(default_factory=set)
@@ -58,14 +60,23 @@ class Frontier:
         A target that was never materialized joins the run of the same partition above it, if it waits for nothing else; one that is
         only stale does not, since its input may turn out unchanged.
         """
-        groups = []
+        groups: list[list[Target]] = []
+        taken: set[Target] = set()
         for target in self.ready:
-            group = [target]
+            if target in taken:
+                continue
+            group = self._whole(target)
             for waiting, above in self.waiting.items():
-                if waiting in self.missing and waiting.partition == target.partition and above <= set(group):
-                    group.append(waiting)
+                joins = waiting in self.missing and waiting.partition == target.partition and above <= set(group)
+                if joins and waiting not in group:
+                    group += self._whole(waiting)
+            taken.update(group)
             groups.append(group)
         return groups
+
+    def _whole(self, target: Target) -> list[Target]:
+        names = self.computed_together.get(target.asset, (target.asset,))
+        return [Target(name, target.partition) for name in names]
 
 
 @dataclass
@@ -110,7 +121,12 @@ def find_frontier(
             return self._loaders
 
     resolver = CachingStaleStatusResolver(instance, graph, Loading())
-    frontier = Frontier()
+    frontier = Frontier(
+        {
+            key.to_user_string(): sorted(other.to_user_string() for other in graph.get(key).execution_set_asset_keys)
+            for key in graph.materializable_asset_keys
+        }
+    )
     dirty: set[Target] = set()
     for key in graph.toposorted_asset_keys:
         node = graph.get(key)

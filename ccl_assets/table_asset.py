@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -92,7 +93,7 @@ def table_asset(
         def compute(context: dg.AssetExecutionContext, *args: Any, **kwargs: Any) -> Iterator[Any]:
             yield from _emit(contract, gates, body(context, *args, **kwargs), None)
 
-        compute.__annotations__ = {name: kind for name, kind in body.__annotations__.items() if name != "return"}
+        _declare(compute, body)
         return dg.asset(
             key=_key(contract),
             group_name=contract.name.split("/")[0],
@@ -147,7 +148,7 @@ def table_multi_asset(
                 contract, _, gates = tables[output]
                 yield from _emit(contract, gates, result, output)
 
-        compute.__annotations__ = {name: kind for name, kind in body.__annotations__.items() if name != "return"}
+        _declare(compute, body)
         outs = {
             output: dg.AssetOut(
                 key=_key(contract),
@@ -177,6 +178,13 @@ def table_multi_asset(
         )(compute)
 
     return decorate
+
+
+def _declare(compute: Callable[..., Any], body: Callable[..., Any]) -> None:
+    """Give ``compute`` the body's parameters, types resolved, and no return type, which Dagster would check."""
+    signature = inspect.signature(body, eval_str=True).replace(return_annotation=inspect.Signature.empty)
+    compute.__signature__ = signature  # type: ignore[attr-defined]
+    compute.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
 
 
 def _key(contract: TableContract) -> dg.AssetKey:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import random
 import time
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ import pyarrow as pa
 from ccl_assets.table_contract import TableContract
 
 _ATTEMPTS = 12
+_MOST_KEPT = 8  # results of reads kept in memory, each at most
+_LARGEST_KEPT = 128 * 2**20  # bytes
 
 
 class TableMissingError(RuntimeError):
@@ -60,6 +63,7 @@ class DeltaTables:
     def __init__(self, root: str) -> None:
         """Open the lakehouse at ``root``, a folder or an object-store URI that Delta can write."""
         self.root = root.rstrip("/")
+        self._recent: OrderedDict[tuple[Any, ...], pa.Table] = OrderedDict()
 
     def uri(self, contract: TableContract) -> str:
         """Where the table lies."""
@@ -119,20 +123,33 @@ class DeltaTables:
     ) -> pa.Table:
         """Read the table, or the given partitions, or some columns, into memory, rows in key order.
 
+        The last few results are kept for as long as the table does not change, since successive partitions of a backfill read
+        the same inputs.
+
         Raises:
             TableMissingError: The table was never written.
         """
-        dataset, condition = self._dataset(contract, partitions)
-        table = dataset.to_table(columns=list(columns) if columns else contract.schema.names, filter=condition)
+        version, dataset, condition = self._dataset(contract, partitions)
+        names = list(columns) if columns else contract.schema.names
+        request = (contract.name, version, tuple(partitions or ()), tuple(names))
+        if request in self._recent:
+            self._recent.move_to_end(request)
+            return self._recent[request]
+        table = dataset.to_table(columns=names, filter=condition)
         wanted = [contract.schema.field(name) for name in table.schema.names]
         ordered = table.sort_by([(name, "ascending") for name in contract.key if name in table.column_names])
-        return ordered.cast(pa.schema(wanted))
+        result = ordered.cast(pa.schema(wanted))
+        if result.nbytes <= _LARGEST_KEPT:
+            self._recent[request] = result
+            while len(self._recent) > _MOST_KEPT:
+                self._recent.popitem(last=False)
+        return result
 
     def batches(
         self, contract: TableContract, partitions: Sequence[str] | None = None, columns: Sequence[str] | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Stream the table in record batches, for tables that may be larger than memory."""
-        dataset, condition = self._dataset(contract, partitions)
+        _, dataset, condition = self._dataset(contract, partitions)
         yield from dataset.to_batches(
             columns=list(columns) if columns else contract.schema.names, filter=condition, batch_size=4096
         )
@@ -143,20 +160,21 @@ class DeltaTables:
 
         return bool(DeltaTable.is_deltatable(self.uri(contract)))
 
-    def _dataset(self, contract: TableContract, partitions: Sequence[str] | None) -> tuple[Any, Any]:
+    def _dataset(self, contract: TableContract, partitions: Sequence[str] | None) -> tuple[int, Any, Any]:
         import pyarrow.dataset as ds
         from deltalake import DeltaTable
         from deltalake.exceptions import TableNotFoundError
 
         try:
-            dataset = DeltaTable(self.uri(contract)).to_pyarrow_dataset()
+            stored = DeltaTable(self.uri(contract))
         except TableNotFoundError:
             raise TableMissingError(
                 f"table {contract.name} does not exist under {self.root}: materialize that asset first"
             ) from None
+        dataset = stored.to_pyarrow_dataset()
         if partitions is None or contract.partition_column is None:
-            return dataset, None
-        return dataset, ds.field(contract.partition_column).isin(list(partitions))
+            return stored.version(), dataset, None
+        return stored.version(), dataset, ds.field(contract.partition_column).isin(list(partitions))
 
     def _refuse_other_schema(self, contract: TableContract) -> None:
         from deltalake import DeltaTable

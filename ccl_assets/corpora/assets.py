@@ -1,7 +1,5 @@
 """Assets of the corpora: one load of a corpus gives its documents, labels and evidence."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 
@@ -54,7 +52,7 @@ def configured_corpora(paths: CorpusPaths) -> list[str]:
     },
     name="corpus",
     code_version=code_version(
-        "corpora.documents", "corpora.mimic_iv", "corpora.mdace", "corpora.aci_bench", "corpora.codiesp", "corpora.loaders"
+        "corpora.documents", "corpora.csv_files", "corpora.mimic_iv", "corpora.mdace", "corpora.aci_bench", "corpora.codiesp", "corpora.loaders"
     ),
     kinds={"python"},
     ins=inputs(codes=CODES),

@@ -12,7 +12,7 @@ _MOST_UNREADABLE = 0.001
 _SHOWN = 5
 
 # Reasons that say a row could not be read; the others say that it is not wanted (another code system, another split).
-_UNREADABLE = ("malformed_code", "empty_text", "unknown_document", "no_admission")
+_UNREADABLE = ("malformed_code", "empty_text", "no_admission")
 
 DOCUMENT_GATES = {"rows_readable": "At most 0.1 % of the source rows are unreadable."}
 EVIDENCE_GATES = {"offsets_inside_notes": "Every evidence span quotes its note at its offsets."}

@@ -8,20 +8,22 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
+from ccl_assets.table_contract import TableContract
+
 UNANNOTATED = "unannotated"
-UNREADABLE = frozenset({"malformed_code", "empty_text"})
 SPLITS = ("train", "val", "test", UNANNOTATED)
 Fragment = tuple[int, int]
 RowKind = Literal["documents", "labels", "evidence"]
 ROW_KINDS: tuple[RowKind, ...] = ("documents", "labels", "evidence")
 
-_CODE = re.compile(r"([A-Z]\d[0-9A-Z])\.?([0-9A-Z]{1,4})?")
+_CODE = re.compile(r"([A-Z]\d[0-9A-Z])(?:\.?([0-9A-Z]{1,4}))?")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 
 
@@ -181,15 +183,9 @@ class LoadCounts:
     dropped: Counter[tuple[RowKind, str]] = field(default_factory=Counter)
     remarks: Counter[str] = field(default_factory=Counter)
 
-    @property
-    def seen(self) -> int:
-        """Rows that were read, of all kinds: kept and dropped ones."""
-        return self.kept.total() + self.dropped.total()
-
-    @property
-    def unreadable(self) -> int:
-        """Rows dropped because the source holds nothing usable there, not because they do not belong here."""
-        return sum(number for (_, reason), number in self.dropped.items() if reason in UNREADABLE)
+    def seen(self, kind: RowKind) -> int:
+        """Rows of a kind that were read: kept and dropped ones."""
+        return self.kept[kind] + sum(number for (of, _), number in self.dropped.items() if of == kind)
 
     def keep(self, kind: RowKind, number: int = 1) -> None:
         """Count rows kept."""
@@ -213,12 +209,12 @@ class LoadCounts:
     def __add__(self, other: LoadCounts) -> LoadCounts:
         return LoadCounts(self.kept + other.kept, self.dropped + other.dropped, self.remarks + other.remarks)
 
-    def as_metadata(self) -> dict[str, int]:
+    def metadata(self) -> dict[str, int]:
         """Flat figures for people, e.g. ``documents_kept`` and ``documents_dropped_no_icd10_code``."""
         figures: dict[str, int] = {}
         for kind in ROW_KINDS:
             reasons = {reason: number for (of, reason), number in sorted(self.dropped.items()) if of == kind}
-            figures[f"{kind}_seen"] = self.kept[kind] + sum(reasons.values())
+            figures[f"{kind}_seen"] = self.seen(kind)
             figures[f"{kind}_kept"] = self.kept[kind]
             figures |= {f"{kind}_dropped_{reason}": number for reason, number in reasons.items()}
         return figures | dict(sorted(self.remarks.items()))
@@ -233,17 +229,18 @@ class Corpus:
     evidence: list[EvidenceSpan] = field(default_factory=list)
     counts: LoadCounts = field(default_factory=LoadCounts)
 
-    def document_rows(self) -> list[dict[str, Any]]:
-        """Rows of ``corpus/documents``; they share the documents' text."""
-        return [document.row() for document in self.documents]
+    def rows(self, contract: TableContract) -> Iterator[dict[str, Any]]:
+        """Rows for one of the three ``corpus`` tables, made one at a time.
 
-    def label_rows(self) -> list[dict[str, Any]]:
-        """Rows of ``corpus/labels``."""
-        return [label.row() for label in self.labels]
-
-    def evidence_rows(self) -> list[dict[str, Any]]:
-        """Rows of ``corpus/evidence``."""
-        return [span.row() for span in self.evidence]
+        Raises:
+            KeyError: The contract is not one of them.
+        """
+        items: dict[str, list[Document] | list[Label] | list[EvidenceSpan]] = {
+            DOCUMENTS.name: self.documents,
+            LABELS.name: self.labels,
+            EVIDENCE.name: self.evidence,
+        }
+        return (item.row() for item in items[contract.name])
 
     def __add__(self, other: Corpus) -> Corpus:
         return Corpus(

@@ -1,7 +1,5 @@
 """Assets of evaluation: each system's predictions and scores, and the report over all systems."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
@@ -177,7 +175,7 @@ def scores(
         f"{row['benchmark']} {row['metric']}": round(row["value"], 4)
         for row in rows
         if (row["unit"], row["label_space"]) == ("chart", "release")
-        and row["metric"] in ("micro_f1", "precision", "recall", "valid_code_rate", "verbatim_evidence_rate")
+        and row["metric"] in ("micro_f1", "micro_precision", "micro_recall", "valid_code_rate", "verbatim_evidence_rate")
         and row["value"] is not None
     }
     return TableResult(rows, headline, [checks.scores_in_bounds(rows)])
@@ -197,7 +195,7 @@ def scores(
     ),
     deps=[dg.AssetDep(ADAPTER_KEY, partition_mapping=ALL)],
     code_version=code_version(
-        "evaluation.html_report", "evaluation.report", "evaluation.note_view", "evaluation.published",
+        "evaluation.html_report", "evaluation.report", "evaluation.note_view", "evaluation.published", "evaluation.forest",
         settings={"profile": _SETTINGS.profile},
     ),
     kinds={"html"},

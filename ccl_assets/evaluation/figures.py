@@ -35,7 +35,7 @@ DESCRIPTIONS = {
     "billable_gold_rate": "Share of gold pairs whose code is billable in the release: the ceiling of recall.",
     "valid_code_rate": "Share of predicted codes that are billable in the release.",
     "quoted_evidence_rate": "Share of predicted codes that came with a quote.",
-    "verbatim_evidence_rate": "Share of quotes that stand in the note word for word.",
+    "verbatim_evidence_rate": "Share of quotes that stand in the note word for word, white space aside.",
     "codes_per_document": "Predicted codes per note (a number, not a share).",
     "empty_output_rate": "Share of notes without any predicted code.",
     "evidence_span_exact": "Human and quoted spans agree in note, begin, end and code (micro F1, precision, recall).",

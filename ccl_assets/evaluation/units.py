@@ -50,7 +50,7 @@ class Answer:
         codes: Distinct codes.
         evidence: The spans quoted, those found nowhere in the note included.
         quote_count: Codes that came with a quote.
-        verbatim_count: Quotes that stand in the note word for word.
+        verbatim_count: Quotes that stand in the note word for word, white space aside.
     """
 
     codes: frozenset[str]

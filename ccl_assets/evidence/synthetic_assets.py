@@ -1,7 +1,5 @@
 """Assets of the synthetic tier: what is uncovered, which covered codes are near, and the evidence written for them."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 
 import dagster as dg

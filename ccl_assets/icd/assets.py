@@ -1,7 +1,5 @@
 """Assets of the ontology: thin shells over the parsers of this slice."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 

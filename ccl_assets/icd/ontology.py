@@ -41,7 +41,14 @@ class Ontology:
 
     @classmethod
     def from_table(cls, table: pa.Table) -> Ontology:
-        """Build from rows of ``icd/codes``."""
+        """Build from rows of ``icd/codes``; given the same table object again, the ontology already built is returned."""
+        if _LAST and _LAST[0][0] is table:
+            return _LAST[0][1]
+        _LAST[:] = [(table, cls._build(table))]
+        return _LAST[0][1]
+
+    @classmethod
+    def _build(cls, table: pa.Table) -> Ontology:
         columns = [table[name].to_pylist() for name in _COLUMNS]
         terms = table["inclusion_terms"].to_pylist()
         return cls(
@@ -106,3 +113,6 @@ class Ontology:
                 break
             shared += 1
         return len(first) + len(second) - 2 * shared
+
+
+_LAST: list[tuple[pa.Table, Ontology]] = []

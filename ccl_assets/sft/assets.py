@@ -1,7 +1,5 @@
 """Assets of fine-tuning: the mixed dataset and the LoRA adapter of each recipe."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -177,7 +175,11 @@ def adapter(context: dg.AssetExecutionContext, codes: pa.Table, dataset: pa.Tabl
     plot = as_markdown((output / "loss.png").read_bytes(), f"Training loss, recipe {recipe.name}")
     yield dg.Output(
         output,
-        metadata={**summary, "loss": dg.MetadataValue.md(plot), "jsonl": dg.MetadataValue.path(str(exported.directory))},
+        metadata={
+            **summary,
+            "loss": dg.MetadataValue.md(plot),
+            "jsonl": dg.MetadataValue.path(str(exported.directory)),
+        },
         data_version=dg.DataVersion(loaded.sha256),
     )
 

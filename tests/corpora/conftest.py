@@ -10,9 +10,21 @@ from pathlib import Path
 
 import pytest
 
-DISCHARGE = "note_id,subject_id,hadm_id,note_type,note_seq,charttime,storetime,text".split(",")
-DIAGNOSES = "subject_id,hadm_id,seq_num,icd_code,icd_version".split(",")
-NOTEEVENTS = "ROW_ID,SUBJECT_ID,HADM_ID,CHARTDATE,CHARTTIME,STORETIME,CATEGORY,DESCRIPTION,CGID,ISERROR,TEXT".split(",")
+DISCHARGE = ["note_id", "subject_id", "hadm_id", "note_type", "note_seq", "charttime", "storetime", "text"]
+DIAGNOSES = ["subject_id", "hadm_id", "seq_num", "icd_code", "icd_version"]
+NOTEEVENTS = [
+    "ROW_ID",
+    "SUBJECT_ID",
+    "HADM_ID",
+    "CHARTDATE",
+    "CHARTTIME",
+    "STORETIME",
+    "CATEGORY",
+    "DESCRIPTION",
+    "CGID",
+    "ISERROR",
+    "TEXT",
+]
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +35,14 @@ def development_corpora() -> Path:
     if not folder.is_dir():
         pytest.skip("the published corpora are not here; set CCL_TEST_CORPORA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def titles() -> dict[str, str]:
+    """Titles of the packaged release, parsed once for all tests."""
+    from ccl_assets.corpora.sample.compile import packaged_titles
+
+    return packaged_titles()
 
 
 def _write_csv(path: Path, heading: Sequence[str], rows: Iterable[Sequence[str]]) -> Path:
@@ -48,7 +68,9 @@ def write_mimic_iv(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
     def write(notes, codes, ending=".csv.gz"):
         note_root, hosp_root = tmp_path / "mimic-iv-note", tmp_path / "mimic-iv"
         _write_csv(
-            note_root / f"note/discharge{ending}", DISCHARGE, [(n, "9", h, kind, "1", "", "", t) for n, h, kind, t in notes]
+            note_root / f"note/discharge{ending}",
+            DISCHARGE,
+            [(n, "9", h, kind, "1", "", "", t) for n, h, kind, t in notes],
         )
         _write_csv(hosp_root / f"hosp/diagnoses_icd{ending}", DIAGNOSES, [("9", *code) for code in codes])
         return note_root, hosp_root

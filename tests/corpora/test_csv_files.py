@@ -126,5 +126,5 @@ def test_files_are_found_packed_or_plain_and_a_wrong_folder_names_its_setting(tm
     packed.touch()
     assert find_file(tmp_path, ("hosp", "."), "diagnoses_icd", "CCL_MIMIC_IV") == packed
     assert find_file(plain, ("hosp",), "diagnoses_icd", "CCL_MIMIC_IV") == plain
-    with pytest.raises(CorpusFormatError, match="no discharge.csv.gz or discharge.csv in note/; correct CCL_MIMIC_IV_NOTE"):
+    with pytest.raises(CorpusFormatError, match=r"no discharge\.csv\.gz or discharge\.csv in note/; correct CCL"):
         find_file(tmp_path, ("note",), "discharge", "CCL_MIMIC_IV_NOTE")

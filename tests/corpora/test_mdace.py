@@ -39,7 +39,7 @@ def test_overlapping_spans_and_one_span_of_two_codes_are_kept_and_repeats_counte
     assert len(corpus.evidence) == 3
     assert [(label.code, label.position) for label in corpus.labels] == [("J44.1", 1), ("J44.9", 2)]
     assert corpus.counts.dropped["evidence", "repeated_span"] == 1
-    EVIDENCE.check(EVIDENCE.table(corpus.evidence_rows()))
+    EVIDENCE.check(EVIDENCE.table(corpus.rows(EVIDENCE)))
 
 
 def test_labels_are_per_note_and_notes_of_one_admission_share_their_chart(write_mdace):
@@ -51,21 +51,25 @@ def test_labels_are_per_note_and_notes_of_one_admission_share_their_chart(write_
     ]
     assert {document.split for document in corpus.documents} == {"test"}
     assert all(document.is_restricted for document in corpus.documents)
-    DOCUMENTS.check(DOCUMENTS.table(corpus.document_rows()))
-    LABELS.check(LABELS.table(corpus.label_rows()))
+    DOCUMENTS.check(DOCUMENTS.table(corpus.rows(DOCUMENTS)))
+    LABELS.check(LABELS.table(corpus.rows(LABELS)))
 
 
 def test_missing_note_text_is_an_error_with_the_count(write_mdace):
     notes = {row: ("Physician ", "HTN", [("HTN", "I10")]) for row in (501, 502, 503)}
     roots = write_mdace({100001: ("train", notes)}, omit={501, 503})
-    with pytest.raises(CorpusFormatError, match="2 of 3 annotated notes have no text, first ROW_ID 501, 503; set CCL_MIMIC_III"):
+    with pytest.raises(
+        CorpusFormatError, match="2 of 3 annotated notes have no text, first ROW_ID 501, 503; set CCL_MIMIC_III"
+    ):
         load(MdaceFiles.find(*roots))
 
 
 def test_offsets_outside_the_note_name_the_annotation_and_not_the_text(write_mdace):
     shifted = {"begin": 80, "end": 4_000, "code": "I10", "code_system": "ICD-10-CM", "description": "", "type": "Human"}
     roots = write_mdace(one_chart([("HTN", "I10"), shifted]))
-    with pytest.raises(CorpusFormatError, match=r"100001-ICD-10\.json: \$\.notes\[0\]\.annotations\[1\] of note 501") as error:
+    with pytest.raises(
+        CorpusFormatError, match=r"100001-ICD-10\.json: \$\.notes\[0\]\.annotations\[1\] of note 501"
+    ) as error:
         load(MdaceFiles.find(*roots))
     assert "COPD" not in str(error.value)
     assert "untouched" in str(error.value)
@@ -177,12 +181,15 @@ def test_the_published_annotations_give_the_published_counts(development_corpora
     charts = {document.chart_id: document.split for document in corpus.documents}
     assert Counter(charts.values()) == {"train": 181, "val": 60, "test": 61}
     assert len(corpus.evidence) == 3_662
-    assert corpus.counts.dropped == {("evidence", "code_system_icd_10_pcs"): 272, ("evidence", "code_system_icd_9_cm"): 2}
+    assert corpus.counts.dropped == {
+        ("evidence", "code_system_icd_10_pcs"): 272,
+        ("evidence", "code_system_icd_9_cm"): 2,
+    }
     test_labels = [label for label in corpus.labels if charts[label.chart_id] == "test"]
     discharge = {d.document_id for d in corpus.documents if d.category == "discharge_summary"}
     assert len(test_labels) == 645
     assert len({(label.chart_id, label.code) for label in test_labels}) == 616
     assert len({label.code for label in test_labels}) == 320
     assert len({(label.chart_id, label.code) for label in test_labels if label.document_id in discharge}) == 552
-    EVIDENCE.check(EVIDENCE.table(corpus.evidence_rows()))
-    LABELS.check(LABELS.table(corpus.label_rows()))
+    EVIDENCE.check(EVIDENCE.table(corpus.rows(EVIDENCE)))
+    LABELS.check(LABELS.table(corpus.rows(LABELS)))

@@ -66,7 +66,7 @@ def test_charts_without_note_or_without_icd_10_are_counted_not_kept(write_mimic_
     )
     corpus = load(MimicIvFiles.find(*roots))
     assert [document.document_id for document in corpus.documents] == ["n1"]
-    assert corpus.counts.as_metadata() == {
+    assert corpus.counts.metadata() == {
         "documents_seen": 4,
         "documents_kept": 1,
         "documents_dropped_empty_text": 1,
@@ -82,8 +82,8 @@ def test_charts_without_note_or_without_icd_10_are_counted_not_kept(write_mimic_
         "evidence_kept": 0,
         "charts_without_note": 1,
     }
-    DOCUMENTS.check(DOCUMENTS.table(corpus.document_rows()))
-    LABELS.check(LABELS.table(corpus.label_rows()))
+    DOCUMENTS.check(DOCUMENTS.table(corpus.rows(DOCUMENTS)))
+    LABELS.check(LABELS.table(corpus.rows(LABELS)))
 
 
 def test_notes_and_codes_are_streamed(write_mimic_iv):
@@ -99,7 +99,9 @@ def test_wrong_columns_of_the_notes_are_found_before_the_codes_are_read(write_mi
         load(MimicIvFiles.find(note_root, hosp_root))
 
 
-@pytest.mark.parametrize(("row", "column"), [(("21", "first", "I10", "10"), "seq_num"), (("21", "1", "I10", ""), "icd_version")])
+@pytest.mark.parametrize(
+    ("row", "column"), [(("21", "first", "I10", "10"), "seq_num"), (("21", "1", "I10", ""), "icd_version")]
+)
 def test_a_row_that_says_neither_rank_nor_version_is_refused(write_mimic_iv, row, column):
     roots = write_mimic_iv([("n1", "21", "DS", "a")], [("21", "1", "I10", "10"), row])
     with pytest.raises(CorpusFormatError, match=f"line 3, column {column}: row 2 has no valid {column}"):
@@ -127,7 +129,9 @@ def test_the_split_of_edin_et_al_is_used_where_it_names_the_admission(write_mimi
         [("n1", "21", "DS", "a"), ("n2", "22", "DS", "b")], [("21", "1", "I10", "10"), ("22", "1", "I10", "10")]
     )
     path = tmp_path / "split.feather"
-    feather.write_feather(pa.table({"_id": pa.array([21, 29], pa.int64()), "split": pa.array(["test", "train"], text_type)}), path)
+    feather.write_feather(
+        pa.table({"_id": pa.array([21, 29], pa.int64()), "split": pa.array(["test", "train"], text_type)}), path
+    )
     files = MimicIvFiles.find(*roots, path)
     assert files.paths[-1] == path
     assert [document.split for document in load(files).documents] == ["test", "unannotated"]

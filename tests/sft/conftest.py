@@ -45,7 +45,9 @@ def tiny_model(tmp_path_factory):
     special = ["<|pad|>", "<|end|>", "<|user|>", "<|assistant|>"]
     corpus = [row for term in TERMS for row in (example_row(0, term)["prompt"], example_row(0, term)["completion"])]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=500, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=500, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+    )
     tokenizer.train_from_iterator(corpus, trainer)
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>", pad_token="<|pad|>")
     fast.chat_template = TEMPLATE

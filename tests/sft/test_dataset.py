@@ -14,7 +14,11 @@ from ccl_assets.sft.recipes import SpanMix, load_recipe
 from ccl_assets.sft.span_sampling import sample_pairs
 from ccl_assets.sft.tables import DATASET
 
-TITLES = {"I10": "Essential (primary) hypertension", "E11.9": "Type 2 diabetes mellitus", "N17.9": "Acute kidney failure"}
+TITLES = {
+    "I10": "Essential (primary) hypertension",
+    "E11.9": "Type 2 diabetes mellitus",
+    "N17.9": "Acute kidney failure",
+}
 NOTE = "Pt with T2DM and\nhigh blood pressure, now AKI. HTN is\n old."
 
 

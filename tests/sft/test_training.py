@@ -17,7 +17,11 @@ from ccl_assets.sft.training_config import TrainingConfig
 from ccl_assets.sft.training_log import is_falling, read_training_log
 
 ROWS = [
-    {"example_id": f"e{i}", "prompt": f"Code this evidence: {'pain ' * i}", "completion": "### ICD-10-CM Codes\n- R52 – Pain"}
+    {
+        "example_id": f"e{i}",
+        "prompt": f"Code this evidence: {'pain ' * i}",
+        "completion": "### ICD-10-CM Codes\n- R52 – Pain",
+    }
     for i in range(6)
 ]
 
@@ -39,7 +43,7 @@ def test_training_lowers_the_loss_and_leaves_a_whole_adapter(make_config, report
     summary = train(config, reporter)
     adapter = config.output_directory
     entries = read_training_log(adapter)
-    assert is_falling(entries) and summary["last_loss"] < 0.7 * summary["first_loss"]
+    assert is_falling(entries) and summary["last_loss"] < summary["first_loss"] - 0.5
     assert summary["steps"] == summary["planned_steps"] == 24 and summary["stopped_by"] == "last_step"
     assert summary["validation_loss_before"] == entries[0].eval_loss and entries[0].step == 0
     assert [e.step for e in entries if e.loss is not None] == list(range(1, 25))
@@ -67,9 +71,7 @@ def test_adapter_loads_with_plain_peft_on_all_seven_projections(make_config, rep
     model = peft.PeftModel.from_pretrained(base, str(config.output_directory))
     assert model.peft_config["default"].r == 8
     modules = {name.split(".")[-3] for name in adapter_weights(config.output_directory)}
-    assert modules == set(LoraSettings().target_modules) or {
-        name.split(".")[-3] for name, _ in model.named_parameters() if "lora_A" in name
-    }
+    assert modules == set(LoraSettings().target_modules)
 
 
 def test_the_loss_covers_exactly_the_completion_and_the_end_token(tiny_model, tmp_path):
@@ -179,10 +181,22 @@ def test_a_run_that_diverges_leaves_the_earlier_adapter_in_place(make_config, re
     train(config, reporter)
     before = adapter_sha256(config.output_directory)
     with pytest.raises(NonFiniteLossError):
-        train(make_config(learning_rate=1e30, warmup_ratio=0.0, max_steps=1), reporter)
+        train(make_config(learning_rate=1e38, warmup_ratio=0.0, max_steps=4), reporter)
     assert adapter_sha256(config.output_directory) == before
     assert [path.name for path in config.output_directory.parent.glob(".*adapter*")] == []
     assert not list(config.work_directory.iterdir())
+
+
+def test_a_last_step_that_breaks_the_weights_is_noticed_though_no_loss_saw_it():
+    import torch
+
+    from ccl_assets.sft.completion_trainer import NonFiniteLossError, require_finite_weights
+
+    layer = torch.nn.Linear(2, 2)
+    require_finite_weights(layer)
+    layer.bias.data[0] = math.inf
+    with pytest.raises(NonFiniteLossError, match="weight bias is not finite"):
+        require_finite_weights(layer)
 
 
 def test_the_time_limit_ends_the_run_early_and_says_so(make_config, reporter):

@@ -20,7 +20,7 @@ CUT_OFF = "cut_off_at_max_tokens"
 GENERATION_ERROR = "generation_error"
 EMPTY_NOTE = "empty_note"
 NO_HUMAN_EVIDENCE = "no_human_evidence"
-_TEMPLATE_TOKENS = 64  # what a chat template adds around the turns; SmolLM2's adds 31
+_TEMPLATE_TOKENS = 64  # what a chat template adds around the turns; SmolLM2's adds 30
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,93 @@
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from ccl_assets.resources.corpus_paths import CorpusPaths
+from ccl_assets.resources.settings import Settings
+
+from ccl_assets.corpora.documents import CorpusFormatError
+from ccl_assets.corpora.loaders import CORPORA, CorpusNotConfiguredError, load, source_files
+
+
+def test_the_corpora_are_the_partitions_of_the_architecture():
+    assert list(CORPORA) == ["sample", "mimic_iv", "mdace", "aci_bench", "codiesp"]
+    assert {name for name, source in CORPORA.items() if source.is_restricted} == {"mimic_iv", "mdace"}
+
+
+def test_every_path_a_corpus_names_is_a_setting():
+    fields = {field.name for field in dataclasses.fields(CorpusPaths)}
+    assert fields <= set(Settings.model_fields)
+    assert {name for source in CORPORA.values() for name in (*source.required, *source.optional)} == fields
+
+
+@pytest.mark.parametrize(
+    ("name", "paths", "message"),
+    [
+        (
+            "mimic_iv",
+            CorpusPaths(),
+            "needs CCL_MIMIC_IV_NOTE and CCL_MIMIC_IV: set CCL_MIMIC_IV_NOTE and CCL_MIMIC_IV,",
+        ),
+        ("mimic_iv", CorpusPaths(mimic_iv=Path()), "set CCL_MIMIC_IV_NOTE,"),
+        ("mdace", CorpusPaths(mdace=Path()), "set CCL_MIMIC_III,"),
+        ("aci_bench", CorpusPaths(aci_labels=Path()), "set CCL_ACI_BENCH,"),
+        ("codiesp", CorpusPaths(), "set CCL_CODIESP,"),
+    ],
+)
+def test_an_unset_path_is_named_by_its_setting(name, paths, message):
+    assert not CORPORA[name].is_configured(paths)
+    for ask in (load, source_files):
+        with pytest.raises(CorpusNotConfiguredError, match=message):
+            ask(name, paths)
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(CorpusPaths)])
+def test_a_path_that_does_not_exist_is_named_by_its_setting(tmp_path, field):
+    paths = CorpusPaths(**{f.name: tmp_path for f in dataclasses.fields(CorpusPaths)})
+    paths = dataclasses.replace(paths, **{field: tmp_path / "absent"})
+    name = next(name for name, source in CORPORA.items() if field in (*source.required, *source.optional))
+    with pytest.raises(CorpusFormatError, match=f"no such file or folder; correct CCL_{field.upper()}$"):
+        source_files(name, paths)
+
+
+def test_paths_come_from_the_settings_with_the_home_folder_expanded(monkeypatch):
+    monkeypatch.setenv("CCL_MDACE", "~/mdace")
+    paths = CorpusPaths.from_settings(Settings())
+    assert paths.mdace == Path.home() / "mdace"
+    assert CorpusPaths.from_settings(SimpleNamespace(**dict.fromkeys(Settings.model_fields))) == CorpusPaths()
+
+
+def test_restriction_can_be_overridden_and_is_written_on_every_document(write_mimic_iv):
+    notes, hosp = write_mimic_iv([("n1", "21", "DS", "a")], [("21", "1", "I10", "10")])
+    paths = CorpusPaths(mimic_iv_note=notes, mimic_iv=hosp)
+    assert [document.is_restricted for document in load("mimic_iv", paths).documents] == [True]
+    assert [document.is_restricted for document in load("mimic_iv", paths, is_restricted=False).documents] == [False]
+    assert [document.is_restricted for document in load("sample", paths, is_restricted=True).documents][:1] == [True]
+
+
+def test_source_files_are_all_files_a_load_reads(write_mimic_iv, write_mdace):
+    notes, hosp = write_mimic_iv([], [])
+    mdace, mimic_iii = write_mdace({100001: ("train", {501: ("ECG", "HTN", [("HTN", "I10")])})})
+    paths = CorpusPaths(mimic_iv_note=notes, mimic_iv=hosp, mdace=mdace, mimic_iii=mimic_iii)
+    assert [path.name for path in source_files("mimic_iv", paths)] == ["discharge.csv.gz", "diagnoses_icd.csv.gz"]
+    assert [path.name for path in source_files("mdace", paths)] == [
+        "100001-ICD-10.json",
+        "MDace-ev-train.csv",
+        "MDace-ev-val.csv",
+        "MDace-ev-test.csv",
+        "NOTEEVENTS.csv",
+    ]
+
+
+def test_open_corpora_load_through_the_registry(development_corpora):
+    paths = CorpusPaths(
+        aci_bench=development_corpora / "aci_bench",
+        codiesp=development_corpora / "codiesp_v4",
+        aci_labels=development_corpora / "format_examples/aci_icd/code_test.csv",
+    )
+    assert len(load("codiesp", paths).documents) == 750
+    assert len(source_files("codiesp", paths)) == 754
+    with pytest.raises(CorpusFormatError, match="no label belongs to a note"):
+        load("aci_bench", paths)  # the made-up labels are of a note that does not exist
+    assert len(load("aci_bench", dataclasses.replace(paths, aci_labels=None)).documents) == 207
