@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LLM_POOL = "llm"
 EMBEDDER_POOL = "embedder"
 GPU_POOL = "gpu"
-LLM_RETRY = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL)
+LLM_RETRY = dg.RetryPolicy(max_retries=1, delay=2)
 
 
 def answer(

@@ -27,8 +27,8 @@ class LanguageModels:
         """Whether a restricted corpus is configured, so that what notes gave is restricted too."""
         return bool(self._settings.mimic_iv_note or self._settings.mimic_iii)
 
-    def base_model(self) -> Path | str:
-        """Directory (or hub id) of the base model that adapters are trained on."""
+    def base_model(self) -> Path:
+        """Directory of the base model that adapters are trained on."""
         from ccl_assets.resources.small_language_model import resolve_model
 
         return resolve_model(self._settings.model, self._settings.artifacts / "models")

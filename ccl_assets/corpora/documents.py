@@ -23,7 +23,7 @@ Fragment = tuple[int, int]
 RowKind = Literal["documents", "labels", "evidence"]
 ROW_KINDS: tuple[RowKind, ...] = ("documents", "labels", "evidence")
 
-_CODE = re.compile(r"([A-Z]\d[0-9A-Z])(?:\.?([0-9A-Z]{1,4}))?")
+_CODE = re.compile(r"([A-Z][0-9A][0-9A-Z])(?:\.?([0-9A-Z]{1,4}))?")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 
 

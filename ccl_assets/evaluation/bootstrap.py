@@ -50,9 +50,13 @@ def estimate(
     """Every figure of one system with its interval.
 
     A resample is scored as if it were the benchmark: codes it does not hold take no part in its macro average. It
-    holds fewer distinct codes than the benchmark, so macro averages of resamples lie to one side of the figure, far
-    enough that a plain percentile interval can miss it. For macro figures the resamples are therefore shifted to have
-    the figure as their mean; micro figures and rates have plain percentiles.
+    holds fewer distinct codes than the benchmark, so macro averages of resamples lie to one side of the figure; on
+    large benchmarks a plain percentile interval can miss the very figure it belongs to. For macro figures the resamples
+    are therefore shifted to have the figure as their mean; micro figures and rates have plain percentiles.
+
+    Macro intervals remain too narrow. How often nominal 95 % intervals covered the mean over simulated benchmarks with
+    rare codes like MDACE's (200 of 61 units, 60 of 500 units): micro figures 95-97 % in both; macro figures 84 % at 61
+    units (86-87 % without the shift) and 88-92 % at 500 units (75-88 % without it).
 
     Resamples in which a figure is undefined are left out of its interval. One unit alone has no interval.
 

@@ -140,8 +140,7 @@ def _answer_rates(units: Sequence[Unit], answers: Mapping[str, Answer], billable
 
 
 def _rate(name: str, hits: Sequence[float], cases: Sequence[float]) -> Family:
-    figure = Figure(metrics.rate, is_share=name not in NOT_SHARES)
-    return Family("release", metrics.rate_counts(hits, cases), {(name, NO_MACRO): figure})
+    return Family("release", metrics.rate_counts(hits, cases), {(name, NO_MACRO): Figure(metrics.rate)})
 
 
 def _evidence_families(units: Sequence[Unit], keys: EvidenceKeys) -> list[Family]:

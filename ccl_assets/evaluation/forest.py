@@ -65,7 +65,7 @@ def forest(title: str, rows: Sequence[ForestRow]) -> Forest:
         )
         for number, row in enumerate(rows)
     ]
-    ticks = [(LEFT + (RIGHT - LEFT) * tick / limit, str(tick)) for tick in range(0, int(limit) + 1, step)]
+    ticks = [(round(LEFT + (RIGHT - LEFT) * tick / limit, 1), str(tick)) for tick in range(0, int(limit) + 1, step)]
     return Forest(title, TOP + ROW_HEIGHT * len(rows) + BOTTOM, tuple(drawn), tuple(ticks))
 
 

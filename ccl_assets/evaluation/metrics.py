@@ -83,12 +83,10 @@ class Figure:
     Attributes:
         aggregate: Totals (groups by weightings) to one value per weighting, NaN where undefined.
         is_macro: A mean over codes. Which codes take part changes from resample to resample, which moves its mean.
-        is_share: Lies between 0 and 1.
     """
 
     aggregate: Aggregation
     is_macro: bool = False
-    is_share: bool = True
 
 
 @dataclass(frozen=True)

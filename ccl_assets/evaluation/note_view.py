@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ccl_assets.evaluation.spans import EvidenceSpan
 from ccl_assets.evaluation.units import Answer, Benchmark, Document, benchmarks_of, read_answers
@@ -41,7 +42,10 @@ class Segment:
 
 @dataclass(frozen=True)
 class CodeLine:
-    """A gold or predicted code with its title, what became of it, and the words quoted for it."""
+    """A gold or predicted code with its title and what became of it.
+
+    ``quote`` is what the system quoted, or else what people marked.
+    """
 
     code: str
     title: str
@@ -87,51 +91,45 @@ def note_views(
     labels: pa.Table,
     evidence: pa.Table,
     titles: Mapping[str, str],
-    codes: Set[str],
     *,
     limit: int = 12,
 ) -> list[NoteView]:
-    """Views of a system's answers to open notes; restricted notes are left out.
+    """Views of the answers to open notes; restricted notes and notes not in ``documents`` are left out.
 
     Args:
-        predictions: ``eval/predictions`` of one system.
+        predictions: ``eval/predictions`` of one or several systems.
         documents: ``corpus/documents``.
         labels: ``corpus/labels``.
         evidence: ``corpus/evidence``.
         titles: Long title by code.
-        codes: Billable codes of the release.
-        limit: Notes of each benchmark, the first by id, so that all systems show the same ones.
+        limit: Notes of each system and benchmark, the first by id, so that all systems show the same ones.
     """
     views = []
-    for benchmark in benchmarks_of(predictions, documents, labels, evidence):
-        system = predictions["system"][0].as_py()
-        answers = read_answers(predictions, benchmark)
-        shown = sorted(id_ for id_ in answers if not benchmark.documents[id_].is_restricted)
-        views += [
-            _view(benchmark, benchmark.documents[id_], system, answers[id_], titles, codes) for id_ in shown[:limit]
-        ]
+    open_notes = documents.filter(~pc.field("is_restricted"))
+    for system in predictions["system"].unique().to_pylist():
+        given = predictions.filter(pc.field("system") == system)
+        for benchmark in benchmarks_of(given, open_notes, labels, evidence):
+            known = pa.array(benchmark.documents, pa.string())
+            answers = read_answers(given.filter(pc.field("document_id").isin(known)), benchmark)
+            views += [
+                _view(benchmark, benchmark.documents[document_id], system, answers[document_id], titles)
+                for document_id in sorted(answers)[:limit]
+            ]
     return views
 
 
-def _view(
-    benchmark: Benchmark,
-    document: Document,
-    system: str,
-    answer: Answer,
-    titles: Mapping[str, str],
-    billable: Set[str],
-) -> NoteView:
+def _view(benchmark: Benchmark, document: Document, system: str, answer: Answer, titles: Mapping[str, str]) -> NoteView:
     # Codes the source gives to the chart stand for each of its notes: there is nothing finer to show.
     gold = document.codes if benchmark.has_note_labels else benchmark.chart_codes[document.chart_id]
-    quotes = {span.code: span for span in reversed(answer.evidence)}
+    quotes = {span.code: span for span in (*document.evidence[::-1], *answer.evidence[::-1])}
     lines = []
     for code in gold | answer.codes:
-        quote = quotes.get(code) or next((span for span in document.evidence if span.code == code), None)
+        quote = quotes.get(code)
         lines.append(
             CodeLine(
                 code,
                 titles.get(code, ""),
-                _verdict(code, gold, answer.codes, billable),
+                _verdict(code, gold, answer),
                 " ".join(quote.text(document.text).split()) if quote else "",
                 is_grounded=quote is None or bool(quote.fragments),
             )
@@ -141,10 +139,10 @@ def _view(
     return NoteView(benchmark.name, document.document_id, system, marked, tuple(lines))
 
 
-def _verdict(code: str, gold: Set[str], predicted: Set[str], billable: Set[str]) -> Verdict:
-    if code not in predicted:
+def _verdict(code: str, gold: Set[str], answer: Answer) -> Verdict:
+    if code not in answer.codes:
         return "missed"
-    if code not in billable:
+    if code not in answer.valid_codes:
         return "not billable"
     return "correct" if code in gold else "wrong"
 

@@ -147,7 +147,7 @@ def score_chapters(
 
     Returns:
         Rows with system, benchmark, unit, label space, ``chapter`` (``none`` for what belongs to no chapter),
-        ``gold_count``, ``predicted_count``, ``correct_count`` and ``micro_f1`` (``None`` if undefined).
+        ``gold_count``, ``predicted_count``, ``correct_count`` and ``micro_f1``.
     """
     if not predictions.num_rows:
         return []

@@ -48,12 +48,14 @@ class Answer:
 
     Attributes:
         codes: Distinct codes.
+        valid_codes: Those billable in the release the system was run with.
         evidence: The spans quoted, those found nowhere in the note included.
         quote_count: Codes that came with a quote.
         verbatim_count: Quotes that stand in the note word for word, white space aside.
     """
 
     codes: frozenset[str]
+    valid_codes: frozenset[str]
     evidence: tuple[EvidenceSpan, ...]
     quote_count: int
     verbatim_count: int
@@ -204,6 +206,7 @@ def _answer(document_id: str, predictions: Sequence[Mapping[str, Any]]) -> Answe
         spans.append(EvidenceSpan(document_id, row["code"], fragments, row["evidence"] or ""))
     return Answer(
         codes=frozenset(row["code"] for row in predictions),
+        valid_codes=frozenset(row["code"] for row in predictions if row["is_valid"]),
         evidence=tuple(spans),
         quote_count=len(quoted),
         verbatim_count=sum(row["evidence_status"] == "verbatim" for row in quoted),

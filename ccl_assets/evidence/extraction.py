@@ -20,7 +20,7 @@ from ccl_assets.resources.text_generation.requests import (
 
 _ANSWER_LINE = re.compile(r"^[\s\-*•]*\**([A-Z][0-9A-Z]{2}(?:\.?[0-9A-Z]{1,4})?)\**\s*(?:\([^)]*\))?\s*[:=|–-]+\s*(.*)$")
 _NO_EVIDENCE = re.compile(r"^\W*(no evidence|none|not (?:documented|found|mentioned|supported)|n/?a\b)", re.IGNORECASE)
-_TOKENS_PER_CODE = 32
+_TOKENS_PER_CODE = 20
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def extraction_request(note: NoteWithCodes, titles: Mapping[str, str], prompt: P
     return GenerationRequest(
         request_id=f"{note.corpus}/{note.document_id}",
         messages=tuple(Message(role, content) for role, content in turns),
-        parameters=GenerationParameters(max_tokens=24 + _TOKENS_PER_CODE * len(codes)),
+        parameters=GenerationParameters(max_tokens=16 + _TOKENS_PER_CODE * len(codes)),
         is_restricted=note.is_restricted,
     )
 

@@ -25,7 +25,7 @@ from ccl_assets.resources.text_generation.requests import (
 
 PHRASES_PER_FAMILY = 2
 _SHORTEST, _LONGEST = 4, 160
-_CODE = re.compile(r"\b[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?\b")
+_CODE = re.compile(r"\b[A-Z][0-9A][0-9A-Z](?:\.[0-9A-Z]{1,4})?\b")
 _UNWANTED = re.compile(
     r"\b(treat\w*|surg\w*|therap\w*|admitted|admission|hospital\w*|emergency|clinic|encounter|prescri\w*|denies|without|"
     r"no (?:evidence|sign)|not)\b",

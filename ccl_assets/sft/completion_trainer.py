@@ -99,6 +99,7 @@ class TrainingWatch(TrainerCallback):
         self._first_step = 0
         self._last_tokens = 0
         self.is_out_of_time = False
+        self.training_seconds = 0.0
 
     def count_tokens_with(self, tokens: Callable[[], int]) -> None:
         """Say where the number of trained tokens can be read."""
@@ -120,6 +121,10 @@ class TrainingWatch(TrainerCallback):
         if self._max_seconds is not None and self.seconds * (done + 1) / done > self._max_seconds:
             self.is_out_of_time = state.global_step < state.max_steps
             control.should_training_stop = True
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Stop the clock: the evaluation that follows is no training."""
+        self.training_seconds = self.seconds
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Mark the checkpoint as whole: one without the mark was cut short by a kill."""

@@ -92,8 +92,8 @@ def document_examples(
         recipe: Format, limits and seed.
 
     Returns:
-        Examples sorted by document. Left out: ``no_evidence`` / ``no_labels`` (nothing to learn), ``repeated`` (the same
-        note again), ``document_limit``, ``code_not_in_release`` (subject ``document code``; the rest of the note stays).
+        Examples sorted by document. Left out: ``no_evidence`` / ``no_labels`` (nothing to learn), ``repeated`` (the
+        same note again), ``document_limit``, ``code_not_in_release`` (subject ``document code``; the note stays).
     """
     notes = [row for row in _rows(documents) if row["split"] in TRAINING_SPLITS]
     notes.sort(key=_document_key)

@@ -131,7 +131,8 @@ class TrainingSettings:
         micro_batches: Forward passes a step is split into, by length.
         max_length: Tokens of prompt and completion together; a longer example is an error, never cut.
         max_steps: Optimizer steps at most.
-        max_seconds: Seconds of training at most, for each launch.
+        max_seconds: Seconds of training, for each launch. Looked at between steps: a step that turns out slower than
+            those before overruns it.
         checkpoint_every_steps: Steps between checkpoints.
         lora: The adapter's shape.
     """

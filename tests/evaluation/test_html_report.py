@@ -64,7 +64,7 @@ def inputs(two_charts, billable) -> ReportInputs:
         chapters=[row for one in (ours, theirs) for row in score_chapters(one, **tables, codes=billable)],
         left_out=["Training stopped after 30 steps."],
         reproduction={"release": {"label": "FY2026", "sha256": "abc"}, "seeds": [1, 2], "commit": None},
-        note_views=note_views(ours, **tables, titles={"I10": "Essential hypertension"}, codes=billable),
+        note_views=note_views(ours, **tables, titles={"I10": "Essential hypertension"}),
         asked_counts={("scl", "sample/test"): (3, 3)},
     )
 
@@ -139,7 +139,7 @@ def test_markup_in_notes_names_and_cards_is_text(bench, note, billable) -> None:
             scores=score_system(answers, **benchmark.tables, codes=billable),
             left_out=[attack],
             reproduction={attack: attack},
-            note_views=note_views(answers, **benchmark.tables, titles={"I10": attack}, codes=billable),
+            note_views=note_views(answers, **benchmark.tables, titles={"I10": attack}),
         )
     )
     reader = read(html)
@@ -150,7 +150,9 @@ def test_markup_in_notes_names_and_cards_is_text(bench, note, billable) -> None:
 
 
 def test_restricted_benchmarks_get_a_sentence_and_no_viewer(inputs) -> None:
-    hidden = ReportInputs(inputs.title, inputs.generated, inputs.systems, inputs.scores, restricted_benchmarks=["mdace/test"])
+    hidden = ReportInputs(
+        inputs.title, inputs.generated, inputs.systems, inputs.scores, restricted_benchmarks=["mdace/test"]
+    )
     reader = read(render_report(hidden))
     assert "Notes of mdace/test are not shown" in reader.text
     assert "details" not in {tag for tag, _ in reader.tags}

@@ -1,9 +1,11 @@
 """Notes cut into marked segments, codes with their verdicts, restricted notes kept out."""
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccl_assets.evaluation.note_view import note_views, segments
+from ccl_assets.evaluation.note_view import documents_of, note_views, segments
 from ccl_assets.evaluation.spans import EvidenceSpan
 
 TEXT = "Acute on chronic heart failure"
@@ -40,9 +42,9 @@ def test_an_empty_note_has_no_segments() -> None:
     assert segments("", [], []) == ()
 
 
-def test_codes_get_verdicts_titles_and_quotes(two_charts, billable) -> None:
+def test_codes_get_verdicts_titles_and_quotes(two_charts) -> None:
     answers = two_charts.answers({"d1": [("I10", "Hypertension"), ("A41.9", "sepsis"), "QQQ"]})
-    (view, *_) = note_views(answers, **two_charts.tables, titles={"I10": "Essential hypertension"}, codes=billable)
+    (view, *_) = note_views(answers, **two_charts.tables, titles={"I10": "Essential hypertension"})
     assert [(line.code, line.verdict) for line in view.lines] == [
         ("I10", "correct"),
         ("A41.9", "wrong"),
@@ -54,8 +56,17 @@ def test_codes_get_verdicts_titles_and_quotes(two_charts, billable) -> None:
     assert view.count("missed") == 1
 
 
-def test_restricted_notes_and_notes_beyond_the_limit_are_not_viewed(bench, note, billable) -> None:
+def test_restricted_notes_and_notes_beyond_the_limit_are_not_viewed(bench, note) -> None:
     notes = [note(f"d{number}", f"c{number}", ["I10"], "text", is_restricted=number == 1) for number in range(4)]
     benchmark = bench(notes)
-    views = note_views(benchmark.answers({}), **benchmark.tables, titles={}, codes=billable, limit=2)
+    views = note_views(benchmark.answers({}), **benchmark.tables, titles={}, limit=2)
     assert [view.document_id for view in views] == ["d0", "d2"]
+
+
+def test_answers_of_several_systems_are_viewed_and_documents_not_handed_over_are_skipped(two_charts) -> None:
+    both = pa.concat_tables([two_charts.answers({"d1": ["I10"]}), two_charts.answers({}, "theirs")])
+    documents = two_charts.tables["documents"]
+    fewer = documents.filter(pc.field("document_id") != "d2")
+    views = note_views(both, **(two_charts.tables | {"documents": fewer}), titles={})
+    assert list(documents_of(views)) == [("sample/test", "d1"), ("sample/test", "d3")]
+    assert [view.system for view in views] == ["ours", "ours", "theirs", "theirs"]

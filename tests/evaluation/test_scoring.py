@@ -142,9 +142,7 @@ def test_other_splits_and_corpora_do_not_mix_in(two_charts, bench, note, billabl
         for name in two_charts.tables
     }
     answers = two_charts.answers({"d1": ["I10"], "d3": ["J18.9"]})
-    assert score_system(answers, **tables, codes=billable) == score_system(
-        answers, **two_charts.tables, codes=billable
-    )
+    assert score_system(answers, **tables, codes=billable) == score_system(answers, **two_charts.tables, codes=billable)
 
 
 def test_differences_are_on_the_units_both_were_asked(two_charts, billable) -> None:
@@ -184,7 +182,7 @@ def test_errors_name_the_document_and_never_quote_the_note(two_charts, billable)
     answers = two_charts.answers({"d1": [("I10", "Hypertension")]})
     documents = two_charts.tables["documents"]
     fewer = documents.filter(pc.field("document_id") != "d3")
-    with pytest.raises(ScoringInputError, match="'d3'.*materialize"):
+    with pytest.raises(ScoringInputError, match=r"'d3'.*materialize"):
         score_system(answers, **(two_charts.tables | {"documents": fewer}), codes=billable)
     column = documents.schema.get_field_index("text")
     shorter = documents.set_column(column, documents.schema.field("text"), pa.array(["Hyper"] * 3))

@@ -72,7 +72,8 @@ def test_evidence_stands_in_note_order_one_line_per_code_with_the_codes_first_sp
         "- N17.9 – Acute kidney failure"
     )
     assert example.codes == ("E11.9", "I10", "N17.9") and example.document_id == "c/1" and NOTE in example.prompt
-    assert [(e.evidence, e.code) for e in parse_coding(example.completion).entries][0] == ("T2DM", "E11.9")
+    read = [(entry.evidence, entry.code) for entry in parse_coding(example.completion).entries]
+    assert read == [("T2DM", "E11.9"), ("high blood pressure", "I10"), ("AKI", "N17.9")]
 
 
 def test_a_span_with_a_line_break_is_one_line():
