@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -32,7 +32,7 @@ def code_version(*modules: str, prompts: tuple[str, ...] = (), settings: dict[st
     return digest.hexdigest()[:12] + shown
 
 
-@lru_cache(maxsize=None)
+@cache
 def _module_hash(module: str) -> str:
     spec = importlib.util.find_spec(f"ccl_assets.{module}")
     if spec is None or spec.origin is None:

@@ -28,7 +28,16 @@ RELEASE_SOURCE = ReleaseSource(_SETTINGS.icd_release, FILE_HASHES)
 defs = dg.Definitions(
     assets=[
         asset
-        for slice_ in (icd, corpora, gold_assets, silver_assets, synthetic_assets, knowledge_base_assets, sft, evaluation)
+        for slice_ in (
+            icd,
+            corpora,
+            gold_assets,
+            silver_assets,
+            synthetic_assets,
+            knowledge_base_assets,
+            sft,
+            evaluation,
+        )
         for asset in slice_.ASSETS
     ],
     resources={

@@ -1,8 +1,8 @@
 """The frontier: which partitions are stale or missing with nothing stale above them, and materializing them in waves.
 
-Dagster tells of each partition whether its direct inputs or its code changed, by data version. Staleness is not transitive there, so
-a partition below a stale one may still call itself fresh; and a re-derived partition whose content did not change stops the wave. Hence:
-materialize the frontier, look again, until there is none.
+Dagster tells of each partition whether its direct inputs or its code changed, by data version. Staleness is not transitive
+there, so a partition below a stale one may still call itself fresh; and a re-derived partition whose content did not change
+stops the wave. Hence: materialize the frontier, look again, until there is none.
 
 The stale-status resolver is not public API; it is used here only, and pinned by Dagster's version range.
 """
@@ -18,7 +18,7 @@ import dagster as dg
 
 DATA_VERSION_TAG = "dagster/data_version"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-SourceVersions = Callable[[], Mapping[str | None, str]]
+SourceVersions = Callable[[], Mapping[Any, str]]  # data version by partition, or by None
 
 
 @dataclass(frozen=True, order=True)

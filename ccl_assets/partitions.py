@@ -17,8 +17,5 @@ SYSTEM = StaticPartitionsDefinition(list(SYSTEMS))
 
 ALL = AllPartitionMapping()
 ADAPTER_OF_SYSTEM = StaticPartitionMapping(
-    {
-        recipe: [name for name, system in SYSTEMS.items() if system.recipe == recipe]
-        for recipe in RECIPE_NAMES
-    }
+    {recipe: [name for name, system in SYSTEMS.items() if system.recipe == recipe] for recipe in RECIPE_NAMES}
 )

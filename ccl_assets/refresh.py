@@ -56,7 +56,7 @@ def main() -> int:
             say(f"  corpus {name} is left out: {' and '.join(CORPORA[name].unset(CORPUS_PATHS))} not set")
     sources: dict[str, frontier.SourceVersions] = {
         "source/icd_release": lambda: {None: RELEASE_SOURCE.version()},
-        "source/corpus_files": lambda: dict(corpus_versions(CORPUS_PATHS, FILE_HASHES)),
+        "source/corpus_files": lambda: corpus_versions(CORPUS_PATHS, FILE_HASHES),
     }
     try:
         RELEASE_SOURCE.open()
@@ -74,8 +74,8 @@ def main() -> int:
     if report.exists():
         say(f"report:    {report}")
     say("Dagster UI: make ui   (then open http://127.0.0.1:3000)")
-    for target, error in outcome.failed.items():
-        print(f"FAILED {target}: {error}", file=sys.stderr)
+    for target, reason in outcome.failed.items():
+        print(f"FAILED {target}: {reason}", file=sys.stderr)
     if outcome.waiting:
         print(f"{len(outcome.waiting)} partitions wait for what failed; correct it and run again", file=sys.stderr)
     return _FAILED if outcome.failed else 0

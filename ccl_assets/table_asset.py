@@ -207,7 +207,12 @@ def _emit(
     table = result.rows if isinstance(result.rows, pa.Table) else contract.table(result.rows)
     problems = contract.violations(table)
     outcomes = [
-        Gate(_CONTRACT_GATE, not problems, "correct the asset or its source", {"rows": table.num_rows, "violations": problems}),
+        Gate(
+            _CONTRACT_GATE,
+            not problems,
+            "correct the asset or its source",
+            {"rows": table.num_rows, "violations": problems},
+        ),
         *result.gates,
     ]
     if undeclared := {gate.name for gate in outcomes} ^ {_CONTRACT_GATE, *(declared or {})}:

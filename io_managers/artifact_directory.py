@@ -27,7 +27,9 @@ class ArtifactDirectoryIOManager(dg.IOManager):
         partition = context.asset_partition_key if context.has_asset_partitions else None
         expected = self._path(context.asset_key, partition)
         if obj.resolve() != expected.resolve() or not expected.exists():
-            raise ArtifactMissingError(f"{context.asset_key.to_user_string()} should have written {expected}, not {obj}")
+            raise ArtifactMissingError(
+                f"{context.asset_key.to_user_string()} should have written {expected}, not {obj}"
+            )
         context.add_output_metadata({"path": dg.MetadataValue.path(str(expected))})
 
     def load_input(self, context: dg.InputContext) -> Any:
@@ -36,7 +38,9 @@ class ArtifactDirectoryIOManager(dg.IOManager):
         if not keys:
             return None
         if len(keys) > 1:
-            raise ValueError(f"{context.asset_key.to_user_string()}: an artifact input maps to one partition, not {len(keys)}")
+            raise ValueError(
+                f"{context.asset_key.to_user_string()}: an artifact input maps to one partition, not {len(keys)}"
+            )
         path = self._path(context.asset_key, keys[0])
         if not path.exists():
             where = f" partition {keys[0]}" if keys[0] else ""

@@ -102,9 +102,7 @@ class DeltaTables:
         properties = CommitProperties(custom_metadata=dict(commit))
         for attempt in range(_ATTEMPTS):
             try:
-                DeltaTable.create(
-                    uri, contract.schema, mode="ignore", partition_by=[column] if column else None
-                )
+                DeltaTable.create(uri, contract.schema, mode="ignore", partition_by=[column] if column else None)
                 self._refuse_other_schema(contract)
                 write_deltalake(
                     uri, table, mode="overwrite", predicate=predicate, commit_properties=properties,
@@ -194,4 +192,6 @@ def _refuse_other_partitions(contract: TableContract, table: pa.Table, partition
 
     found = set(table[contract.partition_column].unique().to_pylist())
     if odd := sorted(found - set(partitions)):
-        raise ContractViolationError(f"{contract.name}: rows of partitions {odd[:5]} in a write of {list(partitions)[:5]}")
+        raise ContractViolationError(
+            f"{contract.name}: rows of partitions {odd[:5]} in a write of {list(partitions)[:5]}"
+        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -93,8 +92,8 @@ class FaissIndexIOManager(dg.IOManager):
         old = target.with_name(f".old-{target.name}")
         shutil.rmtree(old, ignore_errors=True)
         if target.exists():
-            os.replace(target, old)
-        os.replace(staged, target)
+            target.replace(old)
+        staged.replace(target)
         shutil.rmtree(old, ignore_errors=True)
         context.add_output_metadata({"path": dg.MetadataValue.path(str(target)), **origin})
 

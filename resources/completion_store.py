@@ -164,9 +164,7 @@ def _enter_write_ahead_logging(connection: sqlite3.Connection) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, without the error's own text unless it is SQLite's or the system's fixed wording."""
-    if isinstance(error, sqlite3.Error):
-        return str(error) if isinstance(error, sqlite3.DatabaseError) else type(error).__name__
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    return "a text that is not valid Unicode"
+    """What went wrong; the statements carry no literals, so SQLite's wording quotes no text."""
+    if isinstance(error, UnicodeError):  # its wording quotes what could not be encoded
+        return "a text that is not valid Unicode"
+    return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__

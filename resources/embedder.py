@@ -59,7 +59,10 @@ class Embedder:
         for start in range(0, len(distinct), step):
             vectors.append(
                 self._encoder.encode(
-                    distinct[start : start + step], batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
+                    distinct[start : start + step],
+                    batch_size=_BATCH,
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
                 )
             )
             if progress is not None:

@@ -52,4 +52,4 @@ class FileHashes:
         handle, name = tempfile.mkstemp(dir=self._store.parent, prefix=".hashes-")
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             json.dump(known, stream)
-        os.replace(name, self._store)
+        Path(name).replace(self._store)

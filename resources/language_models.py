@@ -8,6 +8,7 @@ from typing import Literal
 from ccl_assets.resources.settings import Settings
 from ccl_assets.resources.text_generation.requests import TextGenerator
 
+_MODEL_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 Role = Literal["miner", "synthesizer", "coder"]
 
 
@@ -29,9 +30,7 @@ class LanguageModels:
 
     def base_model(self) -> Path:
         """Directory of the base model that adapters are trained on."""
-        from ccl_assets.resources.small_language_model import resolve_model
-
-        return resolve_model(self._settings.model, self._settings.artifacts / "models")
+        return self._directory(self._settings.model)
 
     def generator(self, role: Role, adapter: Path | None = None, adapter_name: str = "") -> TextGenerator:
         """The text generator of a role.
@@ -66,9 +65,7 @@ class LanguageModels:
                 max_concurrency=chosen.concurrency,
                 trusted_hosts=chosen.trusted,
             )
-        from ccl_assets.resources.small_language_model import resolve_model
-
-        directory = resolve_model(chosen.model_of(role), chosen.artifacts / "models")
+        directory = self._directory(chosen.model_of(role))
         if chosen.backend == "vllm":
             from ccl_assets.resources.text_generation.vllm_engine import VLLMEngine
 
@@ -76,3 +73,13 @@ class LanguageModels:
         from ccl_assets.resources.text_generation.transformers_engine import TransformersEngine
 
         return TransformersEngine(directory, adapter_directory=adapter, model_name=name, threads=chosen.threads)
+
+    def _directory(self, model: str) -> Path:
+        from ccl_assets.resources.small_language_model import resolve_model
+
+        found = resolve_model(model, self._settings.artifacts / "models")
+        if isinstance(found, Path):
+            return found
+        from huggingface_hub import snapshot_download
+
+        return Path(snapshot_download(found, allow_patterns=_MODEL_FILES))

@@ -47,7 +47,9 @@ class Settings(BaseSettings):
     lakehouse_uri: str | None = Field(None, description="Object store or folder of the Delta tables.")
     profile: Literal["quick", "full"] = Field("quick", description="Bounds of LLM and training steps.")
 
-    icd_release: Path | None = Field(None, description="Zip or folder of an official release; unset: the packaged FY2026.")
+    icd_release: Path | None = Field(
+        None, description="Zip or folder of an official release; unset: the packaged FY2026."
+    )
     mimic_iv_note: Path | None = Field(None, description="Folder of MIMIC-IV-Note 2.2.")
     mimic_iv: Path | None = Field(None, description="Folder of MIMIC-IV 2.2.")
     edin_split: Path | None = Field(None, description="Split file (feather) of Edin et al. for MIMIC-IV.")
@@ -66,7 +68,9 @@ class Settings(BaseSettings):
     trusted_hosts: str = Field("", description="Hosts, comma separated, that may see restricted notes.")
     concurrency: int = Field(16, ge=1, description="Requests in flight to the endpoint.")
     context_tokens: int = Field(2048, ge=256, description="Window of the models, in tokens.")
-    embedder: str = Field("packaged", description="Sentence encoder: `packaged`, a directory, or a Hugging Face model id.")
+    embedder: str = Field(
+        "packaged", description="Sentence encoder: `packaged`, a directory, or a Hugging Face model id."
+    )
     threads: int | None = Field(None, ge=1, description="CPU threads of models; unset: all cores.")
 
     @property

@@ -47,12 +47,22 @@ def configured_corpora(paths: CorpusPaths) -> list[str]:
 @table_multi_asset(
     {
         "documents": (DOCUMENTS, "Clinical notes, raw text untouched, in their splits.", checks.DOCUMENT_GATES),
-        "labels": (LABELS, "Codes of charts or notes. What the release does not have as billable is left out, counted.", {}),
+        "labels": (
+            LABELS,
+            "Codes of charts or notes. What the release does not have as billable is left out, counted.",
+            {},
+        ),
         "evidence": (EVIDENCE, "Human evidence spans with offsets into the raw note.", checks.EVIDENCE_GATES),
     },
     name="corpus",
     code_version=code_version(
-        "corpora.documents", "corpora.csv_files", "corpora.mimic_iv", "corpora.mdace", "corpora.aci_bench", "corpora.codiesp", "corpora.loaders"
+        "corpora.documents",
+        "corpora.csv_files",
+        "corpora.mimic_iv",
+        "corpora.mdace",
+        "corpora.aci_bench",
+        "corpora.codiesp",
+        "corpora.loaders",
     ),
     kinds={"python"},
     ins=inputs(codes=CODES),
@@ -71,29 +81,38 @@ def corpus(context: dg.AssetExecutionContext, codes: pa.Table) -> Iterator[tuple
     labels, evidence = list(loaded.rows(LABELS)), list(loaded.rows(EVIDENCE))
     known_labels = [row for row in labels if row["code"] in billable]
     known_evidence = [row for row in evidence if row["code"] in billable]
-    yield "documents", TableResult(
-        documents,
-        {
-            "charts": len({row["chart_id"] for row in documents}),
-            "characters": sum(row["character_count"] for row in documents),
-            **{f"split_{split}": count for split, count in Counter(row["split"] for row in documents).items()},
-            **loaded.counts.metadata(),
-        },
-        [checks.rows_readable(loaded.counts)],
+    yield (
+        "documents",
+        TableResult(
+            documents,
+            {
+                "charts": len({row["chart_id"] for row in documents}),
+                "characters": sum(row["character_count"] for row in documents),
+                **{f"split_{split}": count for split, count in Counter(row["split"] for row in documents).items()},
+                **loaded.counts.metadata(),
+            },
+            [checks.rows_readable(loaded.counts)],
+        ),
     )
     unknown = Counter(row["code"] for row in labels if row["code"] not in billable)
-    yield "labels", TableResult(
-        known_labels,
-        {
-            "distinct_codes": len({row["code"] for row in known_labels}),
-            "not_in_release": unknown.total(),
-            "not_in_release_first": [code for code, _ in unknown.most_common(10)],
-        },
+    yield (
+        "labels",
+        TableResult(
+            known_labels,
+            {
+                "distinct_codes": len({row["code"] for row in known_labels}),
+                "not_in_release": unknown.total(),
+                "not_in_release_first": [code for code, _ in unknown.most_common(10)],
+            },
+        ),
     )
-    yield "evidence", TableResult(
-        known_evidence,
-        {"spans": len(known_evidence), "spans_of_codes_not_in_release": len(evidence) - len(known_evidence)},
-        [checks.offsets_inside_notes(documents, known_evidence)],
+    yield (
+        "evidence",
+        TableResult(
+            known_evidence,
+            {"spans": len(known_evidence), "spans_of_codes_not_in_release": len(evidence) - len(known_evidence)},
+            [checks.offsets_inside_notes(documents, known_evidence)],
+        ),
     )
 
 

@@ -1,6 +1,5 @@
 """Assets of evaluation: each system's predictions and scores, and the report over all systems."""
 
-import os
 from pathlib import Path
 
 import dagster as dg
@@ -175,7 +174,8 @@ def scores(
         f"{row['benchmark']} {row['metric']}": round(row["value"], 4)
         for row in rows
         if (row["unit"], row["label_space"]) == ("chart", "release")
-        and row["metric"] in ("micro_f1", "micro_precision", "micro_recall", "valid_code_rate", "verbatim_evidence_rate")
+        and row["metric"]
+        in ("micro_f1", "micro_precision", "micro_recall", "valid_code_rate", "verbatim_evidence_rate")
         and row["value"] is not None
     }
     return TableResult(rows, headline, [checks.scores_in_bounds(rows)])
@@ -236,7 +236,7 @@ def report(
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / ".index.html.partial"
     partial.write_text(html, encoding="utf-8")
-    os.replace(partial, folder / "index.html")
+    partial.replace(folder / "index.html")
     metadata = {
         "html": dg.MetadataValue.path(str(folder / "index.html")),
         "bytes": len(html.encode()),

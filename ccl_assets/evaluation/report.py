@@ -22,7 +22,17 @@ from ccl_assets.prompts import load_prompt
 from ccl_assets.resources.settings import Settings
 from ccl_assets.sft.adapter import adapter_sha256, read_summary
 
-PACKAGES = ("torch", "transformers", "peft", "trl", "sentence-transformers", "faiss-cpu", "pyarrow", "deltalake", "dagster")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "peft",
+    "trl",
+    "sentence-transformers",
+    "faiss-cpu",
+    "pyarrow",
+    "deltalake",
+    "dagster",
+)
 PROMPTS = (
     "evidence_extraction", "evidence_refinement", "evidence_synthesis", "document_coding", "code_only_coding",
     "span_coding", "cot_coding", "document_coding_with_evidence",
@@ -55,9 +65,7 @@ def report_inputs(
     """
     billable = frozenset(codes.filter(codes["is_billable"])["code"].to_pylist())
     present = set(predictions["system"].to_pylist())
-    by_system = {
-        name: predictions.filter(pc.equal(predictions["system"], name)) for name in SYSTEMS if name in present
-    }
+    by_system = {name: predictions.filter(pc.equal(predictions["system"], name)) for name in SYSTEMS if name in present}
     restricted = {
         f"{row['corpus']}/{row['split']}"
         for row in documents.select(["corpus", "split", "is_restricted"]).to_pylist()
@@ -159,7 +167,9 @@ def reproduction_card(
         "Corpora": {
             f"{corpus}/{split}": f"{count} notes"
             for (corpus, split), count in sorted(
-                Counter((row["corpus"], row["split"]) for row in documents.select(["corpus", "split"]).to_pylist()).items()
+                Counter(
+                    (row["corpus"], row["split"]) for row in documents.select(["corpus", "split"]).to_pylist()
+                ).items()
             )
         },
         "Profile": settings.profile,
@@ -169,7 +179,7 @@ def reproduction_card(
             "synthesizer": settings.model_of("synthesizer"),
             "encoder": settings.embedder,
             "backend": settings.backend,
-            **{name: "asked" for name in sorted({m for m in predictions["model"].to_pylist() if m})},
+            **dict.fromkeys(sorted({m for m in predictions["model"].to_pylist() if m}), "asked"),
         },
         "Adapters": {
             folder.name: adapter_sha256(folder)

@@ -60,7 +60,11 @@ SCORES = TableContract(
         SYSTEM,
         Column("benchmark", STRING, "`corpus/split`."),
         Column("unit", STRING, "`chart`, `note` or `discharge`."),
-        Column("label_space", STRING, "`release` (all billable codes) or `gold` (predictions outside the split's codes dropped)."),
+        Column(
+            "label_space",
+            STRING,
+            "`release` (all billable codes) or `gold` (predictions outside the split's codes dropped).",
+        ),
         Column("macro_convention", STRING, "`gold`, `any`, or `none` for figures that are not macro averages."),
         Column("metric", STRING, "Name of the figure, e.g. `micro_f1`."),
         Column("value", REAL, "The figure, 0 to 1 for rates.", True),

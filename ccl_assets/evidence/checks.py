@@ -85,7 +85,11 @@ def grounded(rows: Sequence[Mapping[str, Any]]) -> Gate:
         "grounded",
         not odd,
         "mark rows without grounding as not trainable",
-        {"pairs": len(rows), "ungrounded": sum(row["grounding"] == "ungrounded" for row in rows), "first": odd[:_SHOWN]},
+        {
+            "pairs": len(rows),
+            "ungrounded": sum(row["grounding"] == "ungrounded" for row in rows),
+            "first": odd[:_SHOWN],
+        },
     )
 
 
@@ -97,7 +101,12 @@ def every_code_covered(rows: Sequence[Mapping[str, Any]], expected: Collection[s
         "every_code_covered",
         not missing,
         "materialize synthetic/pairs with CCL_PROFILE=full",
-        {"codes": len(expected), "covered": len(expected) - len(missing), "uncovered": len(missing), "first": missing[:_SHOWN]},
+        {
+            "codes": len(expected),
+            "covered": len(expected) - len(missing),
+            "uncovered": len(missing),
+            "first": missing[:_SHOWN],
+        },
         is_blocking=not is_bounded,
     )
 

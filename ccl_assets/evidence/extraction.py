@@ -18,7 +18,9 @@ from ccl_assets.resources.text_generation.requests import (
     Message,
 )
 
-_ANSWER_LINE = re.compile(r"^[\s\-*•]*\**([A-Z][0-9A-Z]{2}(?:\.?[0-9A-Z]{1,4})?)\**\s*(?:\([^)]*\))?\s*[:=|–-]+\s*(.*)$")
+_ANSWER_LINE = re.compile(
+    r"^[\s\-*•]*\**([A-Z][0-9A-Z]{2}(?:\.?[0-9A-Z]{1,4})?)\**\s*(?:\([^)]*\))?\s*[:=|–-]+\s*(.*)$"
+)
 _NO_EVIDENCE = re.compile(r"^\W*(no evidence|none|not (?:documented|found|mentioned|supported)|n/?a\b)", re.IGNORECASE)
 _TOKENS_PER_CODE = 20
 

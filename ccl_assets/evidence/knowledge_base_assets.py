@@ -46,11 +46,7 @@ def pairs(
 ) -> TableResult:
     """All pairs of a chapter."""
     ontology = Ontology.from_table(codes)
-    test_documents = {
-        (row["corpus"], row["document_id"])
-        for row in documents.to_pylist()
-        if row["split"] == "test"
-    }
+    test_documents = {(row["corpus"], row["document_id"]) for row in documents.to_pylist() if row["split"] == "test"}
     spans = [
         row["evidence_text"] for row in evidence.to_pylist() if (row["corpus"], row["document_id"]) in test_documents
     ]

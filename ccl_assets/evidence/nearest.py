@@ -26,7 +26,10 @@ Vectors = NDArray[np.float32]
 class VectorIndex(Protocol):
     """What is needed of an index: search by inner product, and vectors back by position."""
 
-    codes: Sequence[str]
+    @property
+    def codes(self) -> Sequence[str]:
+        """Code at each position."""
+        ...
 
     def search(self, queries: Vectors, count: int) -> tuple[Vectors, NDArray[np.int64]]:
         """Similarities and positions, both of shape (queries, count); position -1 where there is none."""
@@ -94,7 +97,10 @@ def nearest_covered(
 
 
 def nearest_rows(
-    ontology: Ontology, members: Mapping[str, Sequence[str]], ranked: Iterator[tuple[str, list[Neighbour]]], chapter: str
+    ontology: Ontology,
+    members: Mapping[str, Sequence[str]],
+    ranked: Iterator[tuple[str, list[Neighbour]]],
+    chapter: str,
 ) -> list[dict[str, Any]]:
     """Rows of ``synthetic/nearest_codes``: every member of a family shares the family's neighbours.
 

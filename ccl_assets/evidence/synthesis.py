@@ -31,7 +31,9 @@ _UNWANTED = re.compile(
     r"no (?:evidence|sign)|not)\b",
     re.IGNORECASE,
 )
-_FUNCTION_WORDS = frozenset("a an and at by due for from in of on or other the to unspecified with".split())
+_FUNCTION_WORDS = frozenset(
+    {"a", "an", "and", "at", "by", "due", "for", "from", "in", "of", "on", "or", "other", "the", "to", "unspecified", "with"}
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class Family:
     neighbour_evidence: tuple[str, ...]
 
 
-def families(nearest: Sequence[Mapping[str, Any]], ontology: Ontology, evidence: Mapping[str, Sequence[str]]) -> list[Family]:
+def families(
+    nearest: Sequence[Mapping[str, Any]], ontology: Ontology, evidence: Mapping[str, Sequence[str]]
+) -> list[Family]:
     """Group the uncovered codes of a chapter; order is by hash, so that a bound takes an even sample.
 
     Args:
@@ -109,7 +113,14 @@ def rejection(phrase: str, title: str) -> str | None:
 
 
 def synthetic_rows(
-    family: Family, completion: Completion, ontology: Ontology, *, release: str, chapter: str, prompt_sha256: str, model: str
+    family: Family,
+    completion: Completion,
+    ontology: Ontology,
+    *,
+    release: str,
+    chapter: str,
+    prompt_sha256: str,
+    model: str,
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """Rows of ``synthetic/pairs`` for a family, and how many phrases were refused by reason.
 
@@ -143,5 +154,5 @@ def synthetic_rows(
                 "prompt_sha256": prompt_sha256,
                 "model": model,
             }
-            rows.setdefault(row["pair_id"], row)
+            rows.setdefault(str(row["pair_id"]), row)
     return list(rows.values()), refused

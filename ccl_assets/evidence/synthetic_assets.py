@@ -165,7 +165,9 @@ def synthetic(
     prompt = load_prompt("evidence_synthesis")
     restricted = context.resources.language_models.mines_restricted_notes
     model, collected = answer(
-        context, "synthesizer", [synthesis_request(family, ontology, prompt, is_restricted=restricted) for family in asked]
+        context,
+        "synthesizer",
+        [synthesis_request(family, ontology, prompt, is_restricted=restricted) for family in asked],
     )
     rows, refused = [], Counter[str]()
     for family in asked:

@@ -155,7 +155,11 @@ KNOWLEDGE_BASE_PAIRS = TableContract(
         Column("source", STRING, "Source or grounding within the tier."),
         Column("expansion", STRING, "How far the evidence reaches; `direct` for silver and synthetic."),
         Column("is_ambiguous", BOOLEAN, "The same folded text supports another code of the chapter as strongly."),
-        Column("is_benchmark_span", BOOLEAN, "Equal to a human span of a test document; silver pairs so marked are not trained on."),
+        Column(
+            "is_benchmark_span",
+            BOOLEAN,
+            "Equal to a human span of a test document; silver pairs so marked are not trained on.",
+        ),
         Column("is_trainable", BOOLEAN, "Direct, unambiguous and not a benchmark span."),
     ),
     key=("pair_id",),

@@ -7,6 +7,7 @@ import dagster as dg
 import pyarrow as pa
 
 from ccl_assets.code_versions import code_version
+from ccl_assets.gate import Gate
 from ccl_assets.icd import checks
 from ccl_assets.icd.guidelines import parse_guidelines
 from ccl_assets.icd.index import SOURCES, parse_index
@@ -56,8 +57,11 @@ def release(context: dg.AssetExecutionContext) -> TableResult:
         for file in opened.files
     ]
     tabular_count = sum(row["role"] == "tabular" for row in rows)
-    gate = checks.Gate(
-        "has_tabular_list", tabular_count == 1, "give the folder or zip of one release", {"tabular_lists": tabular_count}
+    gate = Gate(
+        "has_tabular_list",
+        tabular_count == 1,
+        "give the folder or zip of one release",
+        {"tabular_lists": tabular_count},
     )
     return TableResult(rows, {"release": opened.label, "path": str(_source(context).path)}, [gate])
 
@@ -156,7 +160,9 @@ def _open_unchanged(context: dg.AssetExecutionContext, release: pa.Table) -> Rel
     opened = _open(context)
     described = dict(zip(release["file_name"].to_pylist(), release["sha256"].to_pylist(), strict=True))
     if described != {file.file_name: file.sha256 for file in opened.files}:
-        raise ReleaseError(f"{_source(context).path} changed since icd/release was materialized: materialize that first")
+        raise ReleaseError(
+            f"{_source(context).path} changed since icd/release was materialized: materialize that first"
+        )
     return opened
 
 

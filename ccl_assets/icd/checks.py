@@ -51,7 +51,9 @@ def equals_order_file(codes: Sequence[dict[str, Any]], order_file: ReleaseFile |
     """Billable codes and titles equal the order file's, titles up to diacritics; passes where there is no order file."""
     ours = {row["code"]: row["long_title"] for row in codes if row["is_billable"]}
     if order_file is None:
-        return Gate("equals_order_file", True, details={"compared": 0, "billable": len(ours), "order_file": "none given"})
+        return Gate(
+            "equals_order_file", True, details={"compared": 0, "billable": len(ours), "order_file": "none given"}
+        )
     official = {code: title for code, is_billable, title in order_file_codes(order_file) if is_billable}
     missing, extra = sorted(official.keys() - ours.keys()), sorted(ours.keys() - official.keys())
     retitled = sorted(code for code in official.keys() & ours.keys() if _plain(official[code]) != _plain(ours[code]))

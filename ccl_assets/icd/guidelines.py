@@ -36,7 +36,10 @@ def parse_guidelines(file: ReleaseFile, release: str) -> list[dict[str, Any]]:
         raise ReleaseError(f"{file.file_name}: the PDF has no outline, so its sections cannot be told apart")
     text, page_starts = _join(pages)
     starts = _locate(text, page_starts, headings)
-    rows, labels, chapter, seen = [], [], None, dict[str, int]()
+    rows: list[dict[str, Any]] = []
+    labels: list[str] = []
+    chapter: str | None = None
+    seen: dict[str, int] = {}
     for number, (depth, title, _) in enumerate(headings):
         label = _LABEL.match(title)
         labels = [*labels[:depth], (label[1] or label[2]) if label else str(number)]

@@ -52,7 +52,7 @@ class Ontology:
         columns = [table[name].to_pylist() for name in _COLUMNS]
         terms = table["inclusion_terms"].to_pylist()
         return cls(
-            {values[0]: Code(*values, tuple(row_terms)) for *values, row_terms in zip(*columns, terms, strict=True)}
+            {values[0]: Code(*values) for values in zip(*columns, map(tuple, terms), strict=True)}
         )
 
     def __getitem__(self, code: str) -> Code:

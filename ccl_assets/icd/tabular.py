@@ -14,7 +14,9 @@ from ccl_assets.icd.xml_documents import parse_xml, text_of
 
 _RANGE_IN_TITLE = re.compile(r"\s*\([A-Z]\w\w(?:-[A-Z]\w\w)?\)\s*$")
 _CODE_SHAPE = re.compile(r"^[A-Z][0-9A-Z]{2}(?:\.[0-9A-Z]{1,4})?$")
-_CODE_IN_TEXT = re.compile(r"\b[A-Z][0-9A][0-9A-Z](?:\.[0-9A-Z]{1,4})?-?(?:\s*-\s*[A-Z][0-9A][0-9A-Z](?:\.[0-9A-Z]{1,4})?)?")
+_CODE_IN_TEXT = re.compile(
+    r"\b[A-Z][0-9A][0-9A-Z](?:\.[0-9A-Z]{1,4})?-?(?:\s*-\s*[A-Z][0-9A][0-9A-Z](?:\.[0-9A-Z]{1,4})?)?"
+)
 NOTE_KINDS = {
     "includes": "includes",
     "excludes1": "excludes1",
@@ -86,7 +88,9 @@ class _Reader:
         self._read_notes(element, "code", code)
         children = element.findall("diag")
         title = text_of(element, "desc")
-        inclusion_terms = [_plain(note) for group in element.iterfind("inclusionTerm") for note in group.iterfind("note")]
+        inclusion_terms = [
+            _plain(note) for group in element.iterfind("inclusionTerm") for note in group.iterfind("note")
+        ]
         is_stem = not children and bool(extensions) and is_extensible(code)
         self.tabular.codes.append(
             self._row(code, parent, title, title, inclusion_terms, is_billable=not children and not is_stem)
@@ -101,7 +105,14 @@ class _Reader:
                 self.tabular.codes.append(row)
 
     def _row(
-        self, code: str, parent: str | None, title: str, long_title: str, inclusion_terms: list[str], *, is_billable: bool
+        self,
+        code: str,
+        parent: str | None,
+        title: str,
+        long_title: str,
+        inclusion_terms: list[str],
+        *,
+        is_billable: bool,
     ) -> Row:
         return {
             "release": self.release,

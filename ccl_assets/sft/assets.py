@@ -37,8 +37,8 @@ ADAPTER_KEY = dg.AssetKey(["sft", "adapter"])
         prompts=("document_coding", "code_only_coding", "span_coding"),
         settings={"base": _SETTINGS.model, **_RECIPES},
     ),
-    description="Prompts and completions of a recipe (paper section 3.2): annotated notes, and evidence spans of the knowledge base "
-    "in the same section format. Also written as JSON lines with a `dataset_info.json` for LLaMA-Factory.",
+    description="Prompts and completions of a recipe (paper section 3.2): annotated notes, and evidence spans of the knowledge "
+    "base in the same section format. Also written as JSON lines with a `dataset_info.json` for LLaMA-Factory.",
     kinds={"huggingface"},
     gates=checks.DATASET_GATES,
     ins=inputs(

@@ -47,7 +47,9 @@ class StoredTextGenerator:
         asked = list(requests)
         self._refuse_restricted(asked)
         if len({request.request_id for request in asked}) != len(asked):
-            raise ValueError("two requests share a request_id: completions could not be told apart; make the ids distinct")
+            raise ValueError(
+                "two requests share a request_id: completions could not be told apart; make the ids distinct"
+            )
         return self._answer(asked)
 
     def _refuse_restricted(self, requests: Sequence[GenerationRequest]) -> None:

@@ -87,9 +87,7 @@ class TransformersEngine:
             for batch in self._batches(group, parameters.max_tokens):
                 yield from _answer(loaded, batch, parameters)
 
-    def _batches(
-        self, group: list[tuple[str, list[int]]], max_tokens: int
-    ) -> Iterator[list[tuple[str, list[int]]]]:
+    def _batches(self, group: list[tuple[str, list[int]]], max_tokens: int) -> Iterator[list[tuple[str, list[int]]]]:
         batch: list[tuple[str, list[int]]] = []
         for item in sorted(group, key=lambda item: -len(item[1])):
             width = len((batch or [item])[0][1]) + max_tokens
@@ -137,7 +135,9 @@ def _answer(
     started = time.monotonic()
     tokenizer, model = loaded.tokenizer, loaded.model
     padded = tokenizer.pad({"input_ids": [tokens for _, tokens in batch]}, return_tensors="pt").to(model.device)
-    sampling = {"do_sample": True, "temperature": parameters.temperature} if parameters.temperature else {"do_sample": False}
+    sampling = (
+        {"do_sample": True, "temperature": parameters.temperature} if parameters.temperature else {"do_sample": False}
+    )
     stops = {"stop_strings": list(parameters.stop), "tokenizer": tokenizer} if parameters.stop else {}
     with torch.inference_mode():
         output = model.generate(
