@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 from functools import cache
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
 from ccl_assets.prompts import load_prompt
 
 
 def code_version(*modules: str, prompts: tuple[str, ...] = (), settings: dict[str, Any] | None = None) -> str:
-    """Hash the modules' bytecode (comments, docstrings and layout do not count), prompt files and settings.
+    """Hash the modules' syntax trees (comments, docstrings and layout do not count), prompt files and settings.
 
     Args:
         modules: Dotted names below ``ccl_assets``, e.g. ``icd.tabular``; they are read, not imported.
@@ -37,20 +37,15 @@ def _module_hash(module: str) -> str:
     spec = importlib.util.find_spec(f"ccl_assets.{module}")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"no module ccl_assets.{module} to take a code version of")
-    compiled = compile(Path(spec.origin).read_text(encoding="utf-8"), module, "exec", dont_inherit=True, optimize=2)
-    digest = hashlib.sha256()
-    _feed(digest, compiled)
-    return digest.hexdigest()
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    # the tree and not the bytecode, which leaves out where a `try` ends and, from Python 3.13, holds line numbers
+    return hashlib.sha256(ast.dump(_WithoutDocstrings().visit(tree)).encode()).hexdigest()
 
 
-def _feed(digest: hashlib._Hash, code: CodeType) -> None:
-    """Hash what a code object does; where it stands in the file does not count."""
-    digest.update(code.co_code)
-    digest.update(repr((code.co_name, code.co_names, code.co_varnames, code.co_freevars, code.co_flags)).encode())
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            _feed(digest, constant)
-        elif isinstance(constant, frozenset):  # its order differs between processes
-            digest.update(repr(sorted(map(repr, constant))).encode())
-        else:
-            digest.update(repr(constant).encode())
+class _WithoutDocstrings(ast.NodeTransformer):
+    """Drops strings that stand alone."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:  # noqa: N802 (the visitor's protocol)
+        """Drop a docstring, keep any other expression."""
+        is_string = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_string else self.generic_visit(node)

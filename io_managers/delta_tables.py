@@ -57,6 +57,10 @@ class _HashSink:
         """Nothing is buffered."""
 
 
+class OtherContractError(RuntimeError):
+    """A stored table has other columns than its contract now says."""
+
+
 class DeltaTables:
     """The lakehouse: writes whole partitions, reads all or some of them."""
 
@@ -85,6 +89,7 @@ class DeltaTables:
 
         Raises:
             ContractViolationError: The rows do not fit, or belong to other partitions.
+            OtherContractError: The other partitions were written with other columns.
         """
         from deltalake import CommitProperties, DeltaTable, write_deltalake
         from deltalake.exceptions import CommitFailedError, DeltaError
@@ -103,7 +108,8 @@ class DeltaTables:
         for attempt in range(_ATTEMPTS):
             try:
                 DeltaTable.create(uri, contract.schema, mode="ignore", partition_by=[column] if column else None)
-                self._refuse_other_schema(contract)
+                if column is not None:  # without partitions the table is overwritten whole, schema and all
+                    self._refuse_other_schema(contract, DeltaTable(uri))
                 write_deltalake(
                     uri, table, mode="overwrite", predicate=predicate, commit_properties=properties,
                     schema_mode=None if column else "overwrite",
@@ -126,10 +132,11 @@ class DeltaTables:
 
         Raises:
             TableMissingError: The table was never written.
+            OtherContractError: It was written with other columns.
         """
-        version, dataset, condition = self._dataset(contract, partitions)
+        snapshot, dataset, condition = self._dataset(contract, partitions)
         names = list(columns) if columns else contract.schema.names
-        request = (contract.name, version, tuple(partitions or ()), tuple(names))
+        request = (contract.name, snapshot, None if partitions is None else tuple(partitions), tuple(names))
         if request in self._recent:
             self._recent.move_to_end(request)
             return self._recent[request]
@@ -158,7 +165,7 @@ class DeltaTables:
 
         return bool(DeltaTable.is_deltatable(self.uri(contract)))
 
-    def _dataset(self, contract: TableContract, partitions: Sequence[str] | None) -> tuple[int, Any, Any]:
+    def _dataset(self, contract: TableContract, partitions: Sequence[str] | None) -> tuple[str, Any, Any]:
         import pyarrow.dataset as ds
         from deltalake import DeltaTable
         from deltalake.exceptions import TableNotFoundError
@@ -169,22 +176,29 @@ class DeltaTables:
             raise TableMissingError(
                 f"table {contract.name} does not exist under {self.root}: materialize that asset first"
             ) from None
+        self._refuse_other_schema(contract, stored)
         dataset = stored.to_pyarrow_dataset()
+        snapshot = f"{stored.metadata().id} {stored.version()}"  # the id, since a table may be moved away and begun anew
         if partitions is None or contract.partition_column is None:
-            return stored.version(), dataset, None
-        return stored.version(), dataset, ds.field(contract.partition_column).isin(list(partitions))
+            return snapshot, dataset, None
+        wanted = pa.array(partitions, pa.string())  # typed, since there may be none
+        return snapshot, dataset, ds.field(contract.partition_column).isin(wanted)
 
-    def _refuse_other_schema(self, contract: TableContract) -> None:
-        from deltalake import DeltaTable
+    def _refuse_other_schema(self, contract: TableContract, stored: Any) -> None:
+        from deltalake import Schema
 
-        if contract.partition_column is None:
-            return  # overwritten whole, schema and all
-        stored = [f.name for f in DeltaTable(self.uri(contract)).schema().fields]
-        if stored != contract.schema.names:
-            raise RuntimeError(
-                f"table {contract.name} was written by another version of its contract (columns {stored}): move "
-                f"{self.uri(contract)} away and materialize all partitions again"
-            )
+        found = [(column.name, column.type) for column in stored.schema().fields]
+        if found == [(column.name, column.type) for column in Schema.from_arrow(contract.schema).fields]:
+            return
+        written = ", ".join(f"{name} {getattr(kind, 'type', kind)}" for name, kind in found)
+        remedy = (
+            f"move {self.uri(contract)} away and materialize all partitions again"
+            if contract.partition_column
+            else "materialize that asset again"
+        )
+        raise OtherContractError(
+            f"table {contract.name} was written by another version of its contract (columns {written}): {remedy}"
+        )
 
 
 def _refuse_other_partitions(contract: TableContract, table: pa.Table, partitions: Sequence[str]) -> None:

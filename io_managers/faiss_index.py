@@ -116,14 +116,15 @@ def read_index(directory: Path) -> NearestCodeIndex:
     remedy = "materialize synthetic/nearest_code_index again"
     try:
         origin = json.loads((directory / "origin.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        embedder, release = str(origin["embedder"]), str(origin["release"])
+    except (OSError, ValueError, LookupError, TypeError):
         raise IndexMismatchError(f"{directory} holds no nearest-code index: {remedy}") from None
     for name, key in (("index.faiss", "index_sha256"), ("codes.json", "codes_sha256")):
         if not (directory / name).exists() or _sha256(directory / name) != origin.get(key):
             raise IndexMismatchError(f"{directory / name} is missing or was changed: {remedy}")
     codes = json.loads((directory / "codes.json").read_text(encoding="utf-8"))
     index = faiss.read_index(str(directory / "index.faiss"))
-    return NearestCodeIndex(tuple(codes), origin["embedder"], origin["release"], index)
+    return NearestCodeIndex(tuple(codes), embedder, release, index)
 
 
 def _sha256(path: Path) -> str:

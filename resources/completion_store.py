@@ -82,7 +82,10 @@ class CompletionStore:
                     f"FROM completions WHERE error IS NULL AND cache_key IN ({','.join('?' * len(some))})",
                     some,
                 )
-                found.update((row[0], Completion(*row, is_cached=True)) for row in rows)
+                for key, text, finish_reason, prompt_tokens, completion_tokens, seconds in rows:
+                    found[key] = Completion(
+                        key, text, finish_reason, prompt_tokens, completion_tokens, seconds, is_cached=True
+                    )
         return found
 
     def put(self, key: str, completion: Completion, model: str) -> None:
@@ -128,8 +131,8 @@ class CompletionStore:
                 yield self._connection
             except (sqlite3.Error, OSError, UnicodeError) as error:
                 raise CompletionStoreError(
-                    f"completion store {self.path}: {_reason(error)}. Check the disk and the folder's permissions; a file that is no "
-                    "database must be moved away (stored completions are then asked for again)"
+                    f"completion store {self.path}: {_reason(error)}. Check the disk and the folder's permissions; a file that is "
+                    "no database must be moved away (stored completions are then asked for again)"
                 ) from None
 
     def _open(self) -> sqlite3.Connection:

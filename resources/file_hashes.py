@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+_ENTRY_LENGTH = 3  # size, modification time, hash
+
 
 class FileHashes:
     """A small JSON file of hashes by path, size and modification time. Safe to lose: it only saves reading."""
@@ -24,9 +26,9 @@ class FileHashes:
             FileNotFoundError: A file is not there.
         """
         known = self._load()
-        combined = hashlib.sha256()
+        found = []
         changed = False
-        for file in sorted(files):
+        for file in files:
             stat = file.stat()
             stamp = [stat.st_size, stat.st_mtime_ns]
             entry = known.get(str(file))
@@ -35,17 +37,18 @@ class FileHashes:
                     entry = [*stamp, hashlib.file_digest(stream, "sha256").hexdigest()]
                 known[str(file)] = entry
                 changed = True
-            combined.update(f"{file.name}\x1f{entry[2]}\x1e".encode())
+            found.append(f"{file.name}\x1f{entry[2]}\x1e")
         if changed:
             self._save(known)
-        return combined.hexdigest()
+        return hashlib.sha256("".join(sorted(found)).encode()).hexdigest()
 
     def _load(self) -> dict[str, list[int | str]]:
         try:
             loaded = json.loads(self._store.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return loaded if isinstance(loaded, dict) else {}
+        entries = loaded.items() if isinstance(loaded, dict) else ()
+        return {path: entry for path, entry in entries if isinstance(entry, list) and len(entry) == _ENTRY_LENGTH}
 
     def _save(self, known: dict[str, list[int | str]]) -> None:
         self._store.parent.mkdir(parents=True, exist_ok=True)

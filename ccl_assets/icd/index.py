@@ -18,7 +18,8 @@ SOURCES = {
     "drug": "drug_table",
     "external_cause": "external_cause_index",
 }
-_MODIFIER = re.compile(r"\(([^()]*)\)")
+_CODE = re.compile(r"[A-Z][0-9A][0-9A-Z](?:\.[0-9A-Z]{0,4})?-*")
+_SPACE_BEFORE_COMMA = re.compile(r"\s+(?=[,;])")
 _NO_CODE = {"", "-", "--"}
 
 
@@ -51,7 +52,7 @@ def _term(
         "nonessential_modifiers": modifiers,
         "cell": None,
         "code": text_of(element, "code") or None,
-        "manifestation_code": text_of(element, "manif") or None,
+        "manifestation_code": _manifestation_code(element),
         "see": text_of(element, "see") or None,
         "see_also": text_of(element, "seeAlso") or None,
     }
@@ -71,12 +72,47 @@ def _title(element: Any) -> tuple[str, list[str]]:
     if title is None:
         return "", []
     modifiers: list[str] = []
-    pieces = [title.text or ""]
+    text = title.text or ""
     for child in title:
         inner = "".join(child.itertext())
         if child.tag == "nemod":
-            modifiers += [found.strip() for found in _MODIFIER.findall(inner)] or [inner.strip()]
+            inner, found = _split_modifiers(inner)
+            modifiers += found
+            text += inner
         else:
-            pieces.append(inner)
-        pieces.append(child.tail or "")
-    return " ".join(" ".join(pieces).split()), modifiers
+            text += f" {inner}"
+        text += f" {child.tail or ''}"
+    return " ".join(_SPACE_BEFORE_COMMA.sub("", text).split()), modifiers
+
+
+def _split_modifiers(text: str) -> tuple[str, list[str]]:
+    """Words outside the outermost parentheses, and what these hold.
+
+    About a hundred ``nemod`` elements hold essential words too, "(prophylactic) drug therapy (use of)", or parentheses
+    in parentheses, "(except toe(s) alone)". A few are out of balance: a stray closing one is dropped.
+    """
+    if "(" not in text:
+        return "", [" ".join(text.split())] if text.strip() else []
+    outside, modifiers, begin, depth = "", [], 0, 0
+    for position, character in enumerate(text):
+        if character == "(":
+            depth += 1
+            if depth == 1:
+                begin = position + 1
+        elif character == ")" and depth:
+            depth -= 1
+            if depth == 0:
+                modifiers.append(text[begin:position])
+                # "Amnes(t)ic" is one word, "gravitational(G) forces" is two
+                outside += "" if text[position + 1 : position + 2].isalnum() else " "
+        elif depth == 0 and character != ")":
+            outside += character
+    if depth:
+        modifiers.append(text[begin:])
+    return outside, [" ".join(modifier.split()) for modifier in modifiers if modifier.strip()]
+
+
+def _manifestation_code(element: Any) -> str | None:
+    """The bracketed code; the Neoplasm table has words in the same place, which are no code."""
+    found = text_of(element, "manif")
+    return found if _CODE.fullmatch(found) else None

@@ -27,7 +27,9 @@ def read_answer(request: GenerationRequest, model: str, response: Any, seconds: 
     answered_by = getattr(response, "model", None)
     if not _is_same_model(answered_by, model):
         name = harmless(answered_by) or "an unreadable name"
-        return failure(request, f"asked for model {model}, but {name} answered: set the model to the served name", seconds)
+        return failure(
+            request, f"asked for model {model}, but {name} answered: set the model to the served name", seconds
+        )
     text = getattr(getattr(choices[0], "message", None), "content", None)
     finish_reason = getattr(choices[0], "finish_reason", None)
     if finish_reason == "content_filter":

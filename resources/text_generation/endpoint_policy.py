@@ -57,7 +57,7 @@ class Backoff:
 
         The jitter (half to one and a half times) keeps requests that failed together from coming back together.
         """
-        wait = min(self.first_s * 2.0**attempt, self.longest_s) * random.uniform(0.5, 1.5)  # noqa: S311
+        wait = min(self.first_s * 2.0 ** min(attempt, 64), self.longest_s) * random.uniform(0.5, 1.5)  # noqa: S311
         return min(max(wait, retry_after_s(headers or {})), self.longest_s)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import queue
 import threading
@@ -121,7 +122,9 @@ class OpenAIEndpoint:
             except openai.APIConnectionError as error:
                 reason = "the connection broke"
                 if type(error.__cause__).__name__ == "ConnectError" and attempt == self._max_retries:
-                    raise EndpointError(f"cannot connect to {self.host}: start the server or correct CCL_ENDPOINT") from None
+                    raise EndpointError(
+                        f"cannot connect to {self.host}: start the server or correct CCL_ENDPOINT"
+                    ) from None
             except openai.APIStatusError as error:
                 reason = self._status_reason(error)
                 if not is_retried(error.status_code):
@@ -144,7 +147,11 @@ class OpenAIEndpoint:
             timeout=self._timeout_s, follow_redirects=False, trust_env=not self._keeps_text_on_host
         )
         return openai.AsyncOpenAI(
-            base_url=self._base_url, api_key=self._api_key, max_retries=0, timeout=self._timeout_s, http_client=transport
+            base_url=self._base_url,
+            api_key=self._api_key,
+            max_retries=0,
+            timeout=self._timeout_s,
+            http_client=transport,
         )
 
     @property
@@ -185,7 +192,9 @@ class OpenAIEndpoint:
         if code == "insufficient_quota":
             raise EndpointError(f"{self.host} has no quota left for this key (HTTP {status})") from None
         if 300 <= status < 400:
-            raise EndpointError(f"{self.host} redirects (HTTP {status}): set CCL_ENDPOINT to the final address") from None
+            raise EndpointError(
+                f"{self.host} redirects (HTTP {status}): set CCL_ENDPOINT to the final address"
+            ) from None
         return f"HTTP {status}" + (f" ({code})" if code else "")
 
 
@@ -203,7 +212,8 @@ class _Sender:
         self._worker_count = min(endpoint.max_concurrency, len(requests))
         self._arrived = arrived
         self._loop = asyncio.new_event_loop()
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._is_stopped = False
         self._thread = threading.Thread(target=self._run, name="openai-endpoint", daemon=True)
 
     def start(self) -> None:
@@ -212,10 +222,9 @@ class _Sender:
 
     def stop(self) -> None:
         """Cancel what is in flight and wait for the thread."""
-        try:
+        self._is_stopped = True
+        with contextlib.suppress(RuntimeError):  # the loop is closed: everything was answered
             self._loop.call_soon_threadsafe(self._cancel)
-        except RuntimeError:
-            pass  # the loop is closed: everything was answered
         self._thread.join()
 
     def _cancel(self) -> None:
@@ -233,6 +242,8 @@ class _Sender:
 
     async def _send_all(self) -> None:
         self._task = asyncio.current_task()
+        if self._is_stopped:
+            return
         async with self._endpoint.client() as client, asyncio.TaskGroup() as workers:
             for _ in range(self._worker_count):
                 workers.create_task(self._work(client))

@@ -1,0 +1,146 @@
+"""Decoding one batch, row by row bounded: every prompt has its own limit, and rows that are done leave the batch.
+
+transformers' ``generate`` has one limit for all rows and computes finished rows to the end; notes differ in how many codes they
+have, so both would cost much of a batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ccl_assets.resources.text_generation.grouped_attention import preallocated_cache
+
+_LEAVE_SHARE = 0.25  # leaving copies the cache, so rows leave together
+
+
+@dataclass
+class Row:
+    """One prompt being answered.
+
+    Attributes:
+        prompt: Token ids.
+        max_tokens: Longest answer.
+        temperature: 0 is greedy. Sampling is seeded by the prompt: a repeated run gives the same answer.
+        stop: Texts that end the answer.
+        tokens: The answer so far, without an end token.
+        text: The answer, once it ended.
+        finish_reason: ``stop`` or ``length``, once it ended.
+    """
+
+    prompt: Sequence[int]
+    max_tokens: int
+    temperature: float = 0.0
+    stop: tuple[str, ...] = ()
+    tokens: list[int] = field(default_factory=list)
+    text: str = ""
+    finish_reason: str | None = None
+
+
+def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Token ids that end an answer, by the model's generation settings or its tokenizer."""
+    declared = model.generation_config.eos_token_id
+    declared = declared if isinstance(declared, Iterable) else [declared]
+    return frozenset(token for token in (*declared, tokenizer.eos_token_id) if token is not None)
+
+
+def decode_batch(model: Any, tokenizer: Any, rows: Sequence[Row], prefill_tokens: int) -> None:
+    """Answer every row, in place.
+
+    Args:
+        model: A causal language model.
+        tokenizer: Its tokenizer.
+        rows: At least one; prompts are not empty.
+        prefill_tokens: Padded prompt tokens read at once, which bounds memory; the time is the same.
+    """
+    import torch
+
+    ends = end_tokens(model, tokenizer)
+    width = max(len(row.prompt) for row in rows)
+    capacity = width + max(row.max_tokens for row in rows)
+    # padding stands left, so that all answers begin in the same column; its token is masked, any will do
+    ids = torch.zeros(len(rows), width, dtype=torch.long)
+    mask = torch.ones(len(rows), capacity, dtype=torch.long)
+    for index, row in enumerate(rows):
+        ids[index, width - len(row.prompt) :] = torch.tensor(row.prompt)
+        mask[index, : width - len(row.prompt)] = 0
+    ids, mask = ids.to(model.device), mask.to(model.device)
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    cache = preallocated_cache(model.config, capacity)
+    generators = [_generator(row) for row in rows]
+    present = list(range(len(rows)))
+
+    def step(tokens: Any, begin: int, end: int) -> Any:
+        return model(
+            input_ids=tokens,
+            attention_mask=mask[:, :end],
+            position_ids=positions[:, begin:end],
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits[:, -1]
+
+    with torch.inference_mode():
+        columns = max(1, prefill_tokens // len(rows))
+        for begin in range(0, width, columns):
+            end = min(width, begin + columns)
+            logits = step(ids[:, begin:end], begin, end)
+        for column in range(width, capacity + 1):
+            chosen = _choose(logits, [rows[index] for index in present], [generators[index] for index in present])
+            for index, token in zip(present, chosen, strict=True):
+                _take(rows[index], token, ends, tokenizer)
+            going = [place for place, index in enumerate(present) if rows[index].finish_reason is None]
+            if not going:
+                return
+            if len(going) <= (1 - _LEAVE_SHARE) * len(present):
+                kept = torch.tensor(going, device=model.device)
+                cache.batch_select_indices(kept)
+                mask, positions = mask[kept], positions[kept]
+                present, chosen = [present[place] for place in going], [chosen[place] for place in going]
+            logits = step(torch.tensor(chosen, device=model.device).unsqueeze(1), column, column + 1)
+
+
+def _choose(logits: Any, rows: Sequence[Row], generators: Sequence[Any]) -> list[int]:
+    import torch
+
+    chosen: list[int] = logits.argmax(dim=-1).tolist()
+    for place, row in enumerate(rows):
+        if row.temperature > 0 and row.finish_reason is None:
+            probabilities = torch.softmax(logits[place].float().cpu() / row.temperature, dim=-1)
+            chosen[place] = int(torch.multinomial(probabilities, 1, generator=generators[place]))
+    return chosen
+
+
+def _take(row: Row, token: int, ends: frozenset[int], tokenizer: Any) -> None:
+    """Add a token to a row's answer, or end the answer."""
+    if row.finish_reason is not None:
+        return
+    if token in ends:
+        _finish(row, "stop", tokenizer)
+        return
+    row.tokens.append(token)
+    if row.stop:
+        # a stop text of n characters spans at most 4n byte tokens and lies in the last ones
+        tail = row.tokens[-4 * max(map(len, row.stop)) :]
+        if any(stop in tokenizer.decode(tail, skip_special_tokens=True) for stop in row.stop):
+            _finish(row, "stop", tokenizer)
+            return
+    if len(row.tokens) >= row.max_tokens:
+        _finish(row, "length", tokenizer)
+
+
+def _finish(row: Row, reason: str, tokenizer: Any) -> None:
+    text = tokenizer.decode(row.tokens, skip_special_tokens=True)
+    row.text = text[: min((text.index(stop) for stop in row.stop if stop in text), default=len(text))]
+    row.finish_reason = reason
+
+
+def _generator(row: Row) -> Any:
+    import torch
+
+    if row.temperature <= 0:
+        return None
+    seed = hashlib.sha256(",".join(map(str, row.prompt)).encode()).digest()[:7]
+    return torch.Generator().manual_seed(int.from_bytes(seed, "big"))

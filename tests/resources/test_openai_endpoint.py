@@ -1,0 +1,247 @@
+import json
+import logging
+import threading
+import time
+
+import pytest
+
+from ccl_assets.resources.text_generation.endpoint_policy import Backoff
+from ccl_assets.resources.text_generation.openai_endpoint import EndpointError, OpenAIEndpoint
+from ccl_assets.resources.text_generation.requests import TextGenerator
+
+QUICK = Backoff(first_s=0.01, longest_s=2.0)
+
+
+@pytest.fixture
+def endpoint(server):
+    def make(**options):
+        defaults = {"model": server.model, "api_key": "none", "timeout_s": 5.0, "max_retries": 2, "backoff": QUICK}
+        return OpenAIEndpoint(server.url, **(defaults | options))
+
+    return make
+
+
+def only(completions):
+    (completion,) = completions
+    return completion
+
+
+def test_it_is_a_text_generator(endpoint):
+    assert isinstance(endpoint(), TextGenerator)
+    assert endpoint().model_name == "served"
+
+
+def test_an_answer_carries_text_reason_and_token_counts(endpoint, ask):
+    completion = only(endpoint().generate([ask("ok")]))
+    assert (completion.request_id, completion.text, completion.finish_reason) == ("ok", "fine", "stop")
+    assert (completion.prompt_token_count, completion.completion_token_count) == (7, 3)
+    assert completion.error is None
+    assert not completion.is_cached
+    assert completion.seconds > 0
+
+
+def test_no_requests_reach_nobody(endpoint, server):
+    assert list(endpoint().generate([])) == []
+    assert server.bodies == []
+
+
+def test_parameters_stop_strings_and_schema_are_sent(endpoint, server, ask):
+    schema = {"type": "object", "properties": {"code": {"type": "string"}}}
+    list(endpoint().generate([ask('with:{"x": 1}', max_tokens=9, temperature=0.5, stop=["\n"], schema=schema)]))
+    body = server.bodies[0]
+    assert (body["model"], body["max_tokens"], body["temperature"], body["stop"]) == ("served", 9, 0.5, ["\n"])
+    assert body["response_format"]["json_schema"] == {"name": "answer", "strict": True, "schema": schema}
+    list(endpoint().generate([ask("ok")]))
+    assert not {"stop", "response_format", "seed"} & set(server.bodies[1])
+
+
+@pytest.mark.parametrize("behaviours", ["429,ok", "500,ok", "503,502,ok", "drop,ok", "408,ok"])
+def test_passing_failures_are_tried_again(endpoint, server, ask, behaviours):
+    completion = only(endpoint().generate([ask(behaviours)]))
+    assert completion.text == "fine"
+    assert server.attempts[behaviours] == len(behaviours.split(","))
+
+
+def test_a_hanging_attempt_is_given_up_and_tried_again(endpoint, server, ask):
+    completion = only(endpoint(timeout_s=0.3).generate([ask("hang,ok")]))
+    assert completion.text == "fine"
+
+
+@pytest.mark.parametrize("behaviour", ["hang", "trickle"])
+def test_an_endpoint_that_never_finishes_an_answer_is_an_error(endpoint, server, ask, behaviour):
+    completion = only(endpoint(timeout_s=0.3, max_retries=1).generate([ask(behaviour)]))
+    assert completion.finish_reason == "error"
+    assert completion.error == "gave up after 2 attempts: no answer within 0.3 s"
+    assert server.attempts[behaviour] == 2
+
+
+def test_a_lasting_failure_becomes_an_error_after_all_attempts_and_others_are_answered(endpoint, server, ask):
+    completions = {c.request_id: c for c in endpoint().generate([ask("500"), ask("ok"), ask("429:slow_down")])}
+    assert completions["ok"].text == "fine"
+    assert completions["500"].error == "gave up after 3 attempts: HTTP 500"
+    assert completions["429:slow_down"].error == "gave up after 3 attempts: HTTP 429 (slow_down)"
+
+
+def test_retry_after_is_honoured(endpoint, server, ask):
+    server.retry_after = "1"
+    list(endpoint().generate([ask("429,ok")]))
+    first, second = server.times["429,ok"]
+    assert 1.0 <= second - first < 1.9
+
+
+def test_a_refused_request_is_an_error_at_once_and_quotes_nothing_of_the_server(endpoint, server, ask):
+    completion = only(endpoint().generate([ask("400:context_length_exceeded")]))
+    assert completion.error == "HTTP 400 (context_length_exceeded)"
+    assert server.attempts["400:context_length_exceeded"] == 1
+    assert only(endpoint().generate([ask("400:a note about Mr X")])).error == "HTTP 400"
+
+
+GARBAGE = {
+    "prose": "not a chat completion",
+    "half": "not JSON",
+    "raw:": "not JSON",
+    "raw:[]": "not a chat completion",
+    "raw:null": "not a chat completion",
+    'raw:"text"': "not a chat completion",
+    "raw:{}": "not a chat completion",
+    'raw:{"choices":{}}': "not a chat completion",
+    'with:{"choices": []}': "not a chat completion",
+    'with:{"choices": [1]}': "is empty",
+    'with:{"choices": null}': "not a chat completion",
+    'with:{"choices": [{"message": {"content": ""}}]}': "is empty",
+    'with:{"choices": [{"message": {"content": " "}}]}': "is empty",
+    'with:{"choices": [{"message": {"content": null}}]}': "is empty",
+    'with:{"choices": [{"message": {"content": [1]}}]}': "is empty",
+    'with:{"choices": [{"message": null}]}': "is empty",
+    'with:{"choices": [{"finish_reason": "content_filter"}]}': "content filter",
+    'with:{"model": "another"}': "asked for model served, but another answered: set the model to the served name",
+    'with:{"model": "a note about Mr X"}': "asked for model served, but an unreadable name answered",
+    'with:{"model": 3}': "an unreadable name answered",
+}
+
+
+@pytest.mark.parametrize("behaviour", GARBAGE)
+def test_garbage_becomes_an_error_completion(endpoint, ask, behaviour):
+    # commas separate attempts in the test server's script
+    completion = only(endpoint().generate([ask(behaviour.replace(",", ";"))]))
+    assert completion.finish_reason == "error"
+    assert GARBAGE[behaviour] in completion.error
+    assert completion.text == ""
+
+
+def test_a_dated_snapshot_of_the_model_is_the_model(endpoint, ask):
+    assert only(endpoint().generate([ask('with:{"model": "served-2026-08-06"}')])).text == "fine"
+
+
+def test_prose_where_a_schema_was_asked_for_is_an_error_unless_it_was_cut(endpoint, ask):
+    completion = only(endpoint().generate([ask("ok", schema={"type": "object"})]))
+    assert "not JSON although a schema was asked for" in completion.error
+    cut = 'with:{"choices": [{"finish_reason": "length"; "message": {"content": "{\\"a"}}]}'
+    completion = only(endpoint().generate([ask(cut, schema={"type": "object"})]))
+    assert (completion.text, completion.finish_reason) == ('{"a', "length")
+
+
+def test_an_unpaired_surrogate_is_replaced(endpoint, ask):
+    completion = only(endpoint().generate([ask('with:{"choices": [{"message": {"content": "a\\ud83d"}}]}')]))
+    assert completion.text == "a?"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "remedy"),
+    [
+        ("401", "CCL_API_KEY"),
+        ("403", "CCL_API_KEY"),
+        ("404", "CCL_MODEL"),
+        ("429:insufficient_quota", "no quota"),
+        ("307", "redirects"),
+    ],
+)
+def test_what_would_fail_for_every_request_stops_the_run_with_its_remedy(endpoint, server, ask, behaviour, remedy):
+    with pytest.raises(EndpointError, match=remedy) as caught:
+        list(endpoint().generate([ask(behaviour)]))
+    assert "SECRET" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert server.attempts[behaviour] == 1
+
+
+def test_completions_before_the_stop_are_delivered(endpoint, ask):
+    generated = endpoint(max_concurrency=1).generate([ask("ok"), ask("401"), ask("slow:0.1")])
+    assert next(generated).text == "fine"
+    with pytest.raises(EndpointError):
+        next(generated)
+
+
+def test_a_server_that_is_not_there_stops_the_run(endpoint, server, ask):
+    unreachable = endpoint()
+    server.close()
+    with pytest.raises(EndpointError, match=r"cannot connect to 127\.0\.0\.1: start the server"):
+        list(unreachable.generate([ask("ok")]))
+
+
+def test_concurrency_is_bounded_and_used(endpoint, server, ask):
+    requests = [ask(f"slow:0.05\n{number}") for number in range(12)]
+    assert len(list(endpoint(max_concurrency=3).generate(requests))) == 12
+    assert server.most_in_flight == 3
+
+
+def test_answers_come_as_they_finish(endpoint, ask):
+    assert [c.request_id for c in endpoint().generate([ask("slow:0.5"), ask("ok")])] == ["ok", "slow:0.5"]
+
+
+def test_an_abandoned_iterator_cancels_what_is_in_flight(endpoint, server, ask):
+    generated = endpoint(max_concurrency=1).generate([ask("ok"), ask("hang"), ask("ok\nnever sent")])
+    next(generated)
+    started = time.monotonic()
+    generated.close()
+    assert time.monotonic() - started < 2
+    assert "ok\nnever sent" not in server.attempts
+    assert not [thread for thread in threading.enumerate() if thread.name == "openai-endpoint"]
+
+
+def test_note_text_is_never_logged_even_at_debug_level(endpoint, ask, caplog):
+    with caplog.at_level(logging.DEBUG):
+        list(endpoint().generate([ask("ok\nSECRET NOTE"), ask("500\nSECRET NOTE")]))
+    assert "SECRET" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("url", "trusted", "keeps"),
+    [
+        ("http://127.0.0.1:8000/v1", (), True),
+        ("http://127.8.9.1/v1", (), True),
+        ("http://localhost:8000/v1", (), True),
+        ("http://[::1]:8000/v1", (), True),
+        ("https://api.example.org/v1", (), False),
+        ("https://localhost.example.org/v1", (), False),
+        ("http://127.0.0.1.example.org/v1", (), False),
+        ("http://127.0.0.1@example.org/v1", (), False),
+        ("http://10.0.0.5/v1", (), False),
+        ("http://0.0.0.0/v1", (), False),
+        ("http://10.0.0.5/v1", ("10.0.0.5",), True),
+        ("https://GPU.example.org/v1", ("gpu.example.ORG",), True),
+        ("https://evil-gpu.example.org/v1", ("gpu.example.org",), False),
+    ],
+)
+def test_restricted_text_may_go_to_loopback_and_listed_hosts_only(url, trusted, keeps):
+    endpoint = OpenAIEndpoint(url, "m", "k", trusted_hosts=trusted)
+    assert endpoint.keeps_text_on_host is keeps
+
+
+def test_a_trusted_host_is_spoken_to_past_any_proxy(endpoint, ask, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.2:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    assert only(endpoint().generate([ask("ok")])).text == "fine"
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:8000/v1", "ftp://host/v1", "http:///v1", "file:///etc/passwd"])
+def test_an_address_that_is_none_is_refused_with_an_example(url):
+    with pytest.raises(ValueError, match="http://127"):
+        OpenAIEndpoint(url, "m", "k")
+
+
+def test_a_thousand_requests_are_each_answered_once(endpoint, ask):
+    requests = [ask(f"ok\n{number}") for number in range(1000)]
+    answered = [completion.request_id for completion in endpoint(max_concurrency=32).generate(requests)]
+    assert sorted(answered) == sorted(json.loads(json.dumps([request.request_id for request in requests])))
