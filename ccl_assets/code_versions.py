@@ -45,7 +45,7 @@ def _module_hash(module: str) -> str:
 class _WithoutDocstrings(ast.NodeTransformer):
     """Drops strings that stand alone."""
 
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:  # noqa: N802 (the visitor's protocol)
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         """Drop a docstring, keep any other expression."""
         is_string = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         return None if is_string else self.generic_visit(node)

@@ -17,6 +17,7 @@ from typing import Any
 import dagster as dg
 
 DATA_VERSION_TAG = "dagster/data_version"
+_INTERRUPTED = "DagsterExecutionInterruptedError"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 SourceVersions = Callable[[], Mapping[Any, str]]  # data version by partition, or by None
 
@@ -81,7 +82,7 @@ class Frontier:
 
 @dataclass
 class Outcome:
-    """What a refresh did: targets materialized, failed with a message, and left waiting below a failure."""
+    """What a refresh or a run did: targets materialized, failed with a message, and left waiting below a failure."""
 
     materialized: list[Target] = field(default_factory=list)
     failed: dict[Target, str] = field(default_factory=dict)
@@ -189,18 +190,23 @@ def refresh(
         say(f"wave {wave}: {len(runs)} runs, {len(frontier.waiting)} partitions wait for them")
         for number, group in enumerate(runs, start=1):
             started = time.monotonic()
-            error = materialize(definitions, instance, group)
+            run = materialize(definitions, instance, group)
             took = time.monotonic() - started
-            say(f"  {number:3}/{len(runs)}  {took:6.1f} s  {' + '.join(map(str, group))}{'  FAILED' if error else ''}")
-            if error:
-                say(f"           {error}")
-                outcome.failed |= dict.fromkeys(group, error)
-            else:
-                outcome.materialized += group
+            say(
+                f"  {number:3}/{len(runs)}  {took:6.1f} s  {' + '.join(map(str, group))}{'  FAILED' if run.failed else ''}"
+            )
+            for target, reason in run.failed.items():
+                say(f"           {target}: {reason}")
+            outcome.materialized += run.materialized
+            outcome.failed |= run.failed
 
 
-def materialize(definitions: dg.Definitions, instance: dg.DagsterInstance, group: list[Target]) -> str | None:
-    """Run the targets of one partition; returns what went wrong, or ``None``."""
+def materialize(definitions: dg.Definitions, instance: dg.DagsterInstance, group: list[Target]) -> Outcome:
+    """Run the targets of one partition; those below a failure are not computed and left waiting.
+
+    Raises:
+        KeyboardInterrupt: The run was interrupted (SIGINT, SIGTERM); Dagster makes a failed run of that.
+    """
     job = definitions.resolve_implicit_global_asset_job_def()
     result = job.execute_in_process(
         instance=instance,
@@ -209,18 +215,35 @@ def materialize(definitions: dg.Definitions, instance: dg.DagsterInstance, group
         asset_selection=[target.key for target in group],
         raise_on_error=False,
     )
-    if result.success:
-        return None
-    for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            metadata = event.step_failure_data.user_failure_data
-            described = metadata.description if metadata and metadata.description else None
-            cause = error
-            while cause is not None and cause.cause is not None:
-                cause = cause.cause
-            return described or (cause.message.strip() if cause is not None else "unknown error")
-    return "the run failed before its first step; see the run in the Dagster UI"
+    made = {event.asset_key for event in result.get_asset_materialization_events()}
+    outcome = Outcome([target for target in group if target.key in made])
+    reasons = {event.step_key: _reason(event) for event in result.all_events if event.is_step_failure}
+    planned = instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+    steps = {event.asset_key: event.step_key for entry in planned if (event := entry.dagster_event) is not None}
+    for target in group:
+        if target.key in made:
+            continue
+        if (step := steps.get(target.key)) in reasons:
+            outcome.failed[target] = reasons[step]
+        else:
+            outcome.waiting.append(target)
+    if outcome.waiting and not outcome.failed:  # it would be ready again and again
+        reason = "the run ended without computing it; see the run in the Dagster UI"
+        outcome.failed, outcome.waiting = dict.fromkeys(outcome.waiting, reason), []
+    return outcome
+
+
+def _reason(failure: dg.DagsterEvent) -> str:
+    """What a person should read of a step's failure: a gate's words, or the first cause."""
+    data = failure.step_failure_data
+    if data.user_failure_data is not None and data.user_failure_data.description:
+        return data.user_failure_data.description
+    causes = [data.error] if data.error is not None else []
+    while causes and causes[-1].cause is not None:
+        causes.append(causes[-1].cause)
+    if any(cause.cls_name == _INTERRUPTED for cause in causes):
+        raise KeyboardInterrupt
+    return causes[-1].message.strip() if causes else "unknown error"
 
 
 def observe(instance: dg.DagsterInstance, sources: Mapping[str, SourceVersions]) -> list[Target]:

@@ -17,6 +17,7 @@ from ccl_assets.resources.settings import settings
 
 _BAD_INPUT = 2
 _FAILED = 1
+_INTERRUPTED = 130
 
 
 def prepare_instance(home: Path) -> Path:
@@ -46,7 +47,7 @@ def main() -> int:
 
     from ccl_assets import frontier
     from ccl_assets.corpora.assets import configured_corpora, corpus_versions
-    from ccl_assets.corpora.loaders import CORPORA
+    from ccl_assets.corpora.loaders import CORPORA, check_headings
     from ccl_assets.definitions import CORPUS_PATHS, FILE_HASHES, RELEASE_SOURCE, defs
 
     corpora = configured_corpora(CORPUS_PATHS)
@@ -62,12 +63,18 @@ def main() -> int:
         RELEASE_SOURCE.open()
         for versions in sources.values():
             versions()
+        for name in corpora:
+            check_headings(name, CORPUS_PATHS)
     except (ValueError, RuntimeError, OSError) as error:
         print(f"{error}", file=sys.stderr)
         return _BAD_INPUT
     partitions = {f"corpus/{table}": corpora for table in ("documents", "labels", "evidence")}
-    with dg.DagsterInstance.get() as instance:
-        outcome = frontier.refresh(defs, instance, partitions, sources, say)
+    try:
+        with dg.DagsterInstance.get() as instance:
+            outcome = frontier.refresh(defs, instance, partitions, sources, say)
+    except KeyboardInterrupt:
+        say("interrupted; what was materialized or answered is kept, run again to continue")
+        return _INTERRUPTED
     took = time.monotonic() - started
     say(f"{len(outcome.materialized)} partitions materialized in {took:.0f} s")
     report = chosen.artifacts / "eval" / "report" / "index.html"

@@ -82,8 +82,9 @@ class TableContract:
         arrays = []
         for column, values in zip(self.columns, collected, strict=True):
             try:
+                _refuse_lossy(values, column.type)
                 arrays.append(pa.array(values, type=column.type))
-            except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+            except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeError) as error:
                 kind = type(error).__name__
                 raise ContractViolationError(
                     f"{self.name}: column {column.name!r} holds values that are not {column.type} ({kind})"
@@ -95,9 +96,12 @@ class TableContract:
         expected, found = self.schema, table.schema
         problems = [f"column {name!r} is missing" for name in expected.names if name not in found.names]
         problems += [f"column {name!r} is not in the contract" for name in found.names if name not in expected.names]
-        for name in set(expected.names) & set(found.names):
-            if found.field(name).type != expected.field(name).type:
-                problems.append(f"column {name!r} is {found.field(name).type}, not {expected.field(name).type}")
+        for field in expected:
+            positions = found.get_all_field_indices(field.name)
+            if len(positions) > 1:
+                problems.append(f"column {field.name!r} stands there {len(positions)} times")
+            elif positions and found.field(positions[0]).type != field.type:
+                problems.append(f"column {field.name!r} is {found.field(positions[0]).type}, not {field.type}")
         if problems:
             return problems
         for column in self.columns:
@@ -105,6 +109,10 @@ class TableContract:
             if not column.is_nullable and values.null_count:
                 rows = pc.indices_nonzero(pc.is_null(values))[:5].to_pylist()
                 problems.append(f"column {column.name!r} has {values.null_count} empty values, first rows {rows}")
+            if pa.types.is_list(column.type) and not column.type.value_field.nullable:
+                empty_elements = pc.list_flatten(values).null_count
+                if empty_elements:
+                    problems.append(f"column {column.name!r} has {empty_elements} empty elements")
         duplicate_rows = self._duplicate_rows(table)
         if duplicate_rows:
             problems.append(
@@ -128,3 +136,10 @@ class TableContract:
         """Raise :class:`ContractViolationError` if ``table`` does not fit."""
         if problems := self.violations(table):
             raise ContractViolationError(f"{self.name} does not fit its contract: " + "; ".join(problems))
+
+
+def _refuse_lossy(values: list[Any], kind: pa.DataType) -> None:
+    """Refuse what Arrow would convert in silence: 1.5 to the integer 1, a string to the list of its characters."""
+    lossy = float if pa.types.is_integer(kind) else str if pa.types.is_list(kind) else None
+    if lossy is not None and any(isinstance(value, lossy) for value in values):
+        raise pa.ArrowTypeError(f"{lossy.__name__} among the values")

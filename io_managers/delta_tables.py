@@ -140,10 +140,9 @@ class DeltaTables:
         if request in self._recent:
             self._recent.move_to_end(request)
             return self._recent[request]
-        table = dataset.to_table(columns=names, filter=condition)
-        wanted = [contract.schema.field(name) for name in table.schema.names]
-        ordered = table.sort_by([(name, "ascending") for name in contract.key if name in table.column_names])
-        result = ordered.cast(pa.schema(wanted))
+        table = dataset.to_table(columns=list(dict.fromkeys([*names, *contract.key])), filter=condition)
+        ordered = table.sort_by([(name, "ascending") for name in contract.key]).select(names)
+        result = ordered.cast(pa.schema([contract.schema.field(name) for name in names]))
         if result.nbytes <= _LARGEST_KEPT:
             self._recent[request] = result
             while len(self._recent) > _MOST_KEPT:
@@ -178,7 +177,8 @@ class DeltaTables:
             ) from None
         self._refuse_other_schema(contract, stored)
         dataset = stored.to_pyarrow_dataset()
-        snapshot = f"{stored.metadata().id} {stored.version()}"  # the id, since a table may be moved away and begun anew
+        # the id too, since a table may be moved away and begun anew
+        snapshot = f"{stored.metadata().id} {stored.version()}"
         if partitions is None or contract.partition_column is None:
             return snapshot, dataset, None
         wanted = pa.array(partitions, pa.string())  # typed, since there may be none

@@ -7,8 +7,8 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
-from ccl_assets.io_managers.delta_tables import DeltaTables
 
+from ccl_assets.io_managers.delta_tables import DeltaTables
 from ccl_assets.table_contract import TableContract
 
 

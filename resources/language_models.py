@@ -69,10 +69,18 @@ class LanguageModels:
         if chosen.backend == "vllm":
             from ccl_assets.resources.text_generation.vllm_engine import VLLMEngine
 
-            return VLLMEngine(directory, adapter_directory=adapter, model_name=name)
+            return VLLMEngine(
+                directory, adapter_directory=adapter, model_name=name, context_tokens=chosen.context_tokens
+            )
         from ccl_assets.resources.text_generation.transformers_engine import TransformersEngine
 
-        return TransformersEngine(directory, adapter_directory=adapter, model_name=name, threads=chosen.threads)
+        return TransformersEngine(
+            directory,
+            adapter_directory=adapter,
+            model_name=name,
+            context_tokens=chosen.context_tokens,
+            threads=chosen.threads,
+        )
 
     def _directory(self, model: str) -> Path:
         from ccl_assets.resources.small_language_model import resolve_model

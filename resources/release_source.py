@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ccl_assets.resources.file_hashes import FileHashes
-
 from ccl_assets.icd.release import Release, open_release, packaged_release_path, release_source_files
+from ccl_assets.resources.file_hashes import FileHashes
 
 
 class ReleaseSource:

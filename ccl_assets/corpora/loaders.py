@@ -7,11 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ccl_assets.corpora import aci_bench, codiesp, mdace, mimic_iv
+from ccl_assets.corpora.csv_files import check_columns
 from ccl_assets.corpora.documents import Corpus, CorpusFormatError
 from ccl_assets.corpora.sample import FILES
 from ccl_assets.resources.corpus_paths import CorpusPaths
 
-__all__ = ["CORPORA", "CorpusNotConfiguredError", "CorpusPaths", "CorpusSource", "load", "source_files"]
+__all__ = [
+    "CORPORA",
+    "CorpusNotConfiguredError",
+    "CorpusPaths",
+    "CorpusSource",
+    "check_headings",
+    "load",
+    "source_files",
+]
 
 
 class CorpusNotConfiguredError(RuntimeError):
@@ -30,6 +39,7 @@ class CorpusSource:
         is_restricted: Whether a data-use agreement binds its text to this host.
         read: Loads it; called only when the required paths are set.
         files: The files ``read`` would read.
+        check_headings: Refuses files that lack a column, without reading them through.
     """
 
     name: str
@@ -39,6 +49,7 @@ class CorpusSource:
     is_restricted: bool
     read: Callable[[CorpusPaths, bool], Corpus]
     files: Callable[[CorpusPaths], list[Path]]
+    check_headings: Callable[[CorpusPaths], None] = lambda _: None
 
     def unset(self, paths: CorpusPaths) -> list[str]:
         """The settings that are still to be set, e.g. ``CCL_MDACE``; empty if the corpus can be loaded."""
@@ -83,6 +94,26 @@ def _aci_bench_files(paths: CorpusPaths) -> aci_bench.AciBenchFiles:
     return aci_bench.AciBenchFiles.find(_set(paths.aci_bench), paths.aci_labels)
 
 
+def _check_mimic_iv(paths: CorpusPaths) -> None:
+    files = _mimic_iv_files(paths)
+    check_columns(files.discharge, mimic_iv.NOTE_COLUMNS)
+    check_columns(files.diagnoses, mimic_iv.CODE_COLUMNS)
+    if files.split is not None:
+        mimic_iv.read_split(files.split)
+
+
+def _check_mdace(paths: CorpusPaths) -> None:
+    check_columns(_mdace_files(paths).noteevents, mdace.NOTE_COLUMNS)
+
+
+def _check_aci_bench(paths: CorpusPaths) -> None:
+    files = _aci_bench_files(paths)
+    for path in files.notes:
+        check_columns(path, aci_bench.NOTE_COLUMNS)
+    for path in files.labels:
+        check_columns(path, aci_bench.LABEL_COLUMNS)
+
+
 def _sample_files() -> tuple[mimic_iv.MimicIvFiles, mdace.MdaceFiles]:
     return (
         mimic_iv.MimicIvFiles.find(FILES / "mimic-iv-note", FILES / "mimic-iv"),
@@ -117,6 +148,7 @@ CORPORA: dict[str, CorpusSource] = {
             True,
             lambda paths, restricted: mimic_iv.load(_mimic_iv_files(paths), is_restricted=restricted),
             lambda paths: _mimic_iv_files(paths).paths,
+            _check_mimic_iv,
         ),
         CorpusSource(
             "mdace",
@@ -126,6 +158,7 @@ CORPORA: dict[str, CorpusSource] = {
             True,
             lambda paths, restricted: mdace.load(_mdace_files(paths), is_restricted=restricted),
             lambda paths: _mdace_files(paths).paths,
+            _check_mdace,
         ),
         CorpusSource(
             "aci_bench",
@@ -135,6 +168,7 @@ CORPORA: dict[str, CorpusSource] = {
             False,
             lambda paths, restricted: aci_bench.load(_aci_bench_files(paths), is_restricted=restricted),
             lambda paths: _aci_bench_files(paths).paths,
+            _check_aci_bench,
         ),
         CorpusSource(
             "codiesp",
@@ -176,3 +210,14 @@ def source_files(corpus: str, paths: CorpusPaths) -> list[Path]:
     source = CORPORA[corpus]
     source.check(paths)
     return source.files(paths)
+
+
+def check_headings(corpus: str, paths: CorpusPaths) -> None:
+    """Refuse files that are there but lack a column, before anything is computed from any corpus.
+
+    Raises:
+        As :func:`load`, short of reading the files through.
+    """
+    source = CORPORA[corpus]
+    source.check(paths)
+    source.check_headings(paths)

@@ -27,7 +27,7 @@ def candidates(extractions: Iterable[Mapping[str, Any]], chapter: str) -> list[d
     surfaces: dict[tuple[str, str], dict[str, set[tuple[str, str]]]] = defaultdict(lambda: defaultdict(set))
     for row in extractions:
         code = row["code"]
-        if row["status"] in ("not_asked", "unparsed") or chapter_of(code).key != chapter:
+        if row["status"] in ("not_asked", "unparsed") or not _is_in(chapter, code):
             continue
         note = (row["corpus"], row["document_id"])
         mined[code].add(note)
@@ -50,3 +50,11 @@ def candidates(extractions: Iterable[Mapping[str, Any]], chapter: str) -> list[d
             }
         )
     return rows
+
+
+def _is_in(chapter: str, code: str) -> bool:
+    """Whether a chapter holds a code; labels may have codes of other editions, which none does."""
+    try:
+        return chapter_of(code).key == chapter
+    except KeyError:
+        return False

@@ -19,9 +19,12 @@ from ccl_assets.resources.text_generation.requests import (
 )
 
 _ANSWER_LINE = re.compile(
-    r"^[\s\-*•]*\**([A-Z][0-9A-Z]{2}(?:\.?[0-9A-Z]{1,4})?)\**\s*(?:\([^)]*\))?\s*[:=|–-]+\s*(.*)$"
+    r"^[\s\-*•]*+([A-Z][0-9A-Z]{2}(?:\.?[0-9A-Z]{1,4})?)[\s*]*+(?:\([^)]*\)[\s*]*+)?[:=|–-]+(.*)$"
 )
-_NO_EVIDENCE = re.compile(r"^\W*(no evidence|none|not (?:documented|found|mentioned|supported)|n/?a\b)", re.IGNORECASE)
+# "nonerosive reflux" and "Na 128" are findings
+_NO_EVIDENCE = re.compile(
+    r"^\W*(no evidence|none\b|not (?:documented|found|mentioned|supported)|n/a\b|na\W*$)", re.IGNORECASE
+)
 _TOKENS_PER_CODE = 20
 
 
@@ -102,7 +105,7 @@ def read_extraction(text: str, codes: Sequence[str]) -> dict[str, str | None]:
         code = wanted.get(match[1].replace(".", "")) if match else None
         if match is None or code is None or code in found:
             continue
-        quote = match[2].strip().strip("\"'“”` ").strip()
+        quote = match[2].strip().strip("\"'“”`* ").strip()
         found[code] = None if not quote or _NO_EVIDENCE.match(quote) else quote
     return found
 

@@ -20,9 +20,11 @@ def knowledge_base(
 ) -> list[dict[str, Any]]:
     """Unite the tiers of one chapter.
 
-    A pair that several tiers have belongs to the highest (gold before silver before synthetic), the most direct expansion first. A
-    text that directly supports two codes is ambiguous and not trained on. Silver pairs equal to a human span of a test
-    document are not trained on either; gold and synthetic ones come from the release and are only marked.
+    A direct statement comes before one that reaches the code from above, whatever their tiers, so that no code loses its
+    only direct evidence to its stem's title. Otherwise a pair that several tiers have belongs to the highest (gold before
+    silver before synthetic). A text that directly supports two codes is ambiguous and not trained on. Silver pairs equal to
+    a human span of a test document are not trained on either; gold and synthetic ones come from the release and are only
+    marked.
 
     Args:
         gold: ``gold/pairs`` rows.
@@ -36,7 +38,7 @@ def knowledge_base(
         *(_row(pair, "silver", pair["grounding"], "direct") for pair in silver if pair["is_trainable"]),
         *(_row(pair, "synthetic", "title" if pair["is_fallback"] else "model", "direct") for pair in synthetic),
     ]
-    candidates.sort(key=lambda row: (TIERS.index(row["tier"]), _EXPANSION_ORDER.get(row["expansion"], 9)))
+    candidates.sort(key=_precedence)
     for row in candidates:
         rows.setdefault((row["code"], fold(row["evidence"])), row)
     codes_of: dict[str, set[str]] = defaultdict(set)
@@ -51,6 +53,11 @@ def knowledge_base(
         leaks = row["is_benchmark_span"] and row["tier"] == "silver"
         row["is_trainable"] = is_direct and not row["is_ambiguous"] and not leaks
     return list(rows.values())
+
+
+def _precedence(row: Mapping[str, Any]) -> tuple[bool, int, int]:
+    expansion = row["expansion"]
+    return expansion != "direct", TIERS.index(row["tier"]), _EXPANSION_ORDER.get(expansion, len(_EXPANSION_ORDER))
 
 
 def _row(pair: Mapping[str, Any], tier: str, source: str, expansion: str) -> dict[str, Any]:

@@ -25,14 +25,32 @@ from ccl_assets.resources.text_generation.requests import (
 
 PHRASES_PER_FAMILY = 2
 _SHORTEST, _LONGEST = 4, 160
-_CODE = re.compile(r"\b[A-Z][0-9A][0-9A-Z](?:\.[0-9A-Z]{1,4})?\b")
+_CODE = re.compile(r"\b[A-Z](?:\d[0-9A-Z]|A\d)(?:\.[0-9A-Z]{1,4})?\b")  # "CAD" and "PAD" are words
 _UNWANTED = re.compile(
     r"\b(treat\w*|surg\w*|therap\w*|admitted|admission|hospital\w*|emergency|clinic|encounter|prescri\w*|denies|without|"
     r"no (?:evidence|sign)|not)\b",
     re.IGNORECASE,
 )
 _FUNCTION_WORDS = frozenset(
-    {"a", "an", "and", "at", "by", "due", "for", "from", "in", "of", "on", "or", "other", "the", "to", "unspecified", "with"}
+    {
+        "a",
+        "an",
+        "and",
+        "at",
+        "by",
+        "due",
+        "for",
+        "from",
+        "in",
+        "of",
+        "on",
+        "or",
+        "other",
+        "the",
+        "to",
+        "unspecified",
+        "with",
+    }
 )
 
 
@@ -99,7 +117,7 @@ def rejection(phrase: str, title: str) -> str | None:
     words, title_words = set(fold(phrase).split()), set(fold(title).split())
     if not _SHORTEST <= len(phrase) <= _LONGEST:
         return "length"
-    if _CODE.search(phrase):
+    if any(found not in title for found in _CODE.findall(phrase)):  # titles name vitamin B12 and vertebra T12
         return "code"
     unwanted = {match.lower() for match in _UNWANTED.findall(phrase)}
     if any(word not in title.lower() for word in unwanted):

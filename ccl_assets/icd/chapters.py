@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -24,6 +25,7 @@ _RANGES = (
     "L00-L99 M00-M99 N00-N99 O00-O9A P00-P96 Q00-Q99 R00-R99 S00-T88 V00-Y99 Z00-Z99 U00-U85"
 )
 CHAPTERS = tuple(Chapter(number, *span.split("-")) for number, span in enumerate(_RANGES.split(), start=1))
+_AFTER_THE_NUMBERS = re.compile(r"[A-Z]A\d$")  # QA0, new in FY2026, follows Q99 and belongs to its chapter
 CHAPTER_KEYS = tuple(chapter.key for chapter in CHAPTERS)
 
 
@@ -37,4 +39,8 @@ def chapter_of(code: str) -> Chapter:
     for chapter in CHAPTERS:
         if chapter.first <= category <= chapter.last:
             return chapter
+    if _AFTER_THE_NUMBERS.match(category):
+        for chapter in reversed(CHAPTERS):
+            if chapter.last[0] == category[0]:
+                return chapter
     raise KeyError(f"{code!r} lies in no ICD-10-CM chapter")

@@ -48,7 +48,7 @@ def chapters_present(codes: Sequence[dict[str, Any]], year: int) -> Gate:
 
 
 def equals_order_file(codes: Sequence[dict[str, Any]], order_file: ReleaseFile | None) -> Gate:
-    """Billable codes and titles equal the order file's, titles up to diacritics; passes where there is no order file."""
+    """Billable codes and titles equal the order file's, titles up to diacritics and spacing; passes without one."""
     ours = {row["code"]: row["long_title"] for row in codes if row["is_billable"]}
     if order_file is None:
         return Gate(
@@ -85,5 +85,6 @@ def index_codes_known(terms: Sequence[dict[str, Any]], known: set[str]) -> Gate:
 
 
 def _plain(title: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", title)
+    """Order files are ASCII, and some hold double spaces that the Tabular List has not."""
+    decomposed = unicodedata.normalize("NFKD", " ".join(title.split()))
     return "".join(character for character in decomposed if not unicodedata.combining(character))

@@ -51,9 +51,7 @@ class Ontology:
     def _build(cls, table: pa.Table) -> Ontology:
         columns = [table[name].to_pylist() for name in _COLUMNS]
         terms = table["inclusion_terms"].to_pylist()
-        return cls(
-            {values[0]: Code(*values) for values in zip(*columns, map(tuple, terms), strict=True)}
-        )
+        return cls({values[0]: Code(*values) for values in zip(*columns, map(tuple, terms), strict=True)})
 
     def __getitem__(self, code: str) -> Code:
         return self.codes[code]

@@ -146,6 +146,10 @@ def _unpack(name: str, content: bytes, container: Path) -> Iterator[tuple[str, b
             for member in archive.infolist():
                 if not member.is_dir():
                     yield from _unpack(Path(member.filename).name, archive.read(member), container)
+    except RuntimeError as error:  # an encrypted member, or a compression method that zipfile does not know
+        raise ReleaseError(
+            f"{container}: the zip {name} cannot be unpacked ({type(error).__name__}); unpack it and give the folder"
+        ) from None
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ReleaseError(
             f"{container}: the zip {name} is damaged or cut short ({error}); download it again and compare its size"

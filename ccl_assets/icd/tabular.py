@@ -14,10 +14,9 @@ from ccl_assets.icd.xml_documents import parse_xml, text_of
 
 _RANGE_IN_TITLE = re.compile(r"\s*\([A-Z]\w\w(?:-[A-Z]\w\w)?\)\s*$")
 _CODE_SHAPE = re.compile(r"^[A-Z][0-9A-Z]{2}(?:\.[0-9A-Z]{1,4})?$")
-_CODE_IN_TEXT = re.compile(
-    # the second character is a digit or, in QA0, an A before a digit; SAR and VAI are abbreviations
-    r"\b[A-Z](?:\d[0-9A-Z]|A\d)(?:\.[0-9A-Z]{1,4})?-?(?:\s*-\s*[A-Z](?:\d[0-9A-Z]|A\d)(?:\.[0-9A-Z]{1,4})?)?"
-)
+# the second character is a digit or, in QA0, an A before a digit; SAR and VAI are abbreviations
+_PRINTED_CODE = r"[A-Z](?:\d[0-9A-Z]|A\d)\b(?:\.[0-9A-Z]{1,4})?"
+_CODE_IN_TEXT = re.compile(rf"\b{_PRINTED_CODE}(?:\s*-\s*{_PRINTED_CODE}|\.?-)?")
 NOTE_KINDS = {
     "includes": "includes",
     "excludes1": "excludes1",

@@ -1,7 +1,7 @@
 """Two things that make decoding on a CPU fast: attention that copies no keys, and a cache that does not grow by copying.
 
 Measured with SmolLM2 on one thread, 8 prompts of 900 tokens: a decoding step takes 392 ms with what transformers does by itself,
-214 ms with the attention below, 190 ms with attention and cache.
+214 ms with the attention below, 194 ms with attention and cache.
 """
 
 from __future__ import annotations

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import queue
-import threading
 import time
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
+from ccl_assets.resources.text_generation.concurrent_answers import answer_concurrently
 from ccl_assets.resources.text_generation.endpoint_answer import failure, harmless, read_answer
 from ccl_assets.resources.text_generation.endpoint_policy import Backoff, host_of, is_retried, keeps_text
 from ccl_assets.resources.text_generation.requests import Completion, GenerationRequest
@@ -84,21 +82,9 @@ class OpenAIEndpoint:
         Raises:
             EndpointError: No request can be answered; those answered before were yielded.
         """
-        waiting = list(requests)
-        if not waiting:
-            return
-        arrived: queue.SimpleQueue[Completion | BaseException | None] = queue.SimpleQueue()
-        sender = _Sender(self, waiting, arrived)
-        sender.start()
-        try:
-            while (item := arrived.get()) is not None:
-                if isinstance(item, BaseException):
-                    raise item
-                yield item
-        finally:
-            sender.stop()
+        yield from answer_concurrently(self._client, self._answer, list(requests), self._max_concurrency)
 
-    async def answer(self, client: Any, request: GenerationRequest) -> Completion:
+    async def _answer(self, client: Any, request: GenerationRequest) -> Completion:
         """Send one request, again if need be.
 
         Args:
@@ -136,7 +122,7 @@ class OpenAIEndpoint:
                 await asyncio.sleep(self._backoff.wait_s(attempt, headers))
         return failure(request, f"gave up after {self._max_retries + 1} attempts: {reason}", time.monotonic() - started)
 
-    def client(self) -> Any:
+    def _client(self) -> Any:
         """A client that retries nothing by itself."""
         import openai
 
@@ -153,11 +139,6 @@ class OpenAIEndpoint:
             timeout=self._timeout_s,
             http_client=transport,
         )
-
-    @property
-    def max_concurrency(self) -> int:
-        """Requests in flight."""
-        return self._max_concurrency
 
     def _payload(self, request: GenerationRequest) -> dict[str, Any]:
         payload: dict[str, Any] = {
@@ -196,58 +177,3 @@ class OpenAIEndpoint:
                 f"{self.host} redirects (HTTP {status}): set CCL_ENDPOINT to the final address"
             ) from None
         return f"HTTP {status}" + (f" ({code})" if code else "")
-
-
-class _Sender:
-    """Runs the requests on an event loop in a thread of its own, so that ``generate`` can be an ordinary iterator."""
-
-    def __init__(
-        self,
-        endpoint: OpenAIEndpoint,
-        requests: list[GenerationRequest],
-        arrived: queue.SimpleQueue[Completion | BaseException | None],
-    ) -> None:
-        self._endpoint = endpoint
-        self._unsent = iter(requests)
-        self._worker_count = min(endpoint.max_concurrency, len(requests))
-        self._arrived = arrived
-        self._loop = asyncio.new_event_loop()
-        self._task: asyncio.Task[Any] | None = None
-        self._is_stopped = False
-        self._thread = threading.Thread(target=self._run, name="openai-endpoint", daemon=True)
-
-    def start(self) -> None:
-        """Begin to send."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Cancel what is in flight and wait for the thread."""
-        self._is_stopped = True
-        with contextlib.suppress(RuntimeError):  # the loop is closed: everything was answered
-            self._loop.call_soon_threadsafe(self._cancel)
-        self._thread.join()
-
-    def _cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
-    def _run(self) -> None:
-        last: BaseException | None = None
-        try:
-            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-                runner.run(self._send_all())
-        except (Exception, asyncio.CancelledError) as error:
-            last = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error
-        self._arrived.put(last)
-
-    async def _send_all(self) -> None:
-        self._task = asyncio.current_task()
-        if self._is_stopped:
-            return
-        async with self._endpoint.client() as client, asyncio.TaskGroup() as workers:
-            for _ in range(self._worker_count):
-                workers.create_task(self._work(client))
-
-    async def _work(self, client: Any) -> None:
-        for request in self._unsent:  # shared by all workers: each takes the next one
-            self._arrived.put(await self._endpoint.answer(client, request))

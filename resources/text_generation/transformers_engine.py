@@ -42,8 +42,8 @@ class TransformersEngine:
             model_directory: Model and tokenizer.
             adapter_directory: PEFT adapter to put on it.
             model_name: Name completions are stored under; made of the directories' names if not given.
-            batch_token_budget: Most tokens of a padded batch, prompts and answers. The default for a CPU is 16,384, sixteen prompts
-                of 900 tokens with 150 to answer; SmolLM2 needs 2 GB for that.
+            batch_token_budget: Most tokens of a padded batch, prompts and answers. The default for a CPU is 16,384, fifteen prompts
+                of 900 tokens with 150 to answer; with SmolLM2 the process then takes 1.9 GB.
             context_tokens: Window, if it is to be smaller than the model's.
             threads: CPU threads; ``None`` leaves the choice to torch.
         """

@@ -1,11 +1,11 @@
 """The systems: what they ask, and what they make of the answers."""
 
 import pytest
-from ccl_assets.resources.text_generation.requests import Completion, TextGenerator
 
 from ccl_assets.coding.prediction import HumanSpan, NoteToCode
 from ccl_assets.coding.systems import SYSTEMS, CoderSettings, CodingSystem, build_system
 from ccl_assets.prompts import load_prompt
+from ccl_assets.resources.text_generation.requests import Completion, TextGenerator
 
 BILLABLE = {"I10", "E11.9", "E11.22"}
 NOTE = "PMH: HTN.\nA/P: type 2 DM, stable."

@@ -3,11 +3,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ccl_assets.resources.corpus_paths import CorpusPaths
-from ccl_assets.resources.settings import Settings
 
 from ccl_assets.corpora.documents import CorpusFormatError
 from ccl_assets.corpora.loaders import CORPORA, CorpusNotConfiguredError, load, source_files
+from ccl_assets.resources.corpus_paths import CorpusPaths
+from ccl_assets.resources.settings import Settings
 
 
 def test_the_corpora_are_the_partitions_of_the_architecture():

@@ -2,13 +2,13 @@ from collections import Counter, defaultdict
 from itertools import combinations
 
 import pytest
-from ccl_assets.resources.corpus_paths import CorpusPaths
 
 from ccl_assets.corpora.loaders import load, source_files
 from ccl_assets.corpora.sample import FILES, NOTES
 from ccl_assets.corpora.sample.compile import read_notes
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
 from ccl_assets.icd.chapters import chapter_of
+from ccl_assets.resources.corpus_paths import CorpusPaths
 
 
 @pytest.fixture(scope="module")

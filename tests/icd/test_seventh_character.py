@@ -20,7 +20,10 @@ EXTENSIONS = st.lists(
     unique_by=lambda pair: pair[0],
     max_size=10,
 )
-S06_PROSE = "7th characters D and S do not apply to codes in category S06 with 6th character 7 - death due to brain injury prior to regaining consciousness, or 8 - death due to other cause prior to regaining consciousness."
+S06_PROSE = (
+    "7th characters D and S do not apply to codes in category S06 with 6th character 7 - death due to brain injury prior "
+    "to regaining consciousness, or 8 - death due to other cause prior to regaining consciousness."
+)
 S06_RULE = Exception7th("S06", frozenset("78"), frozenset("DS"))
 
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import dagster as dg
 import pytest
+
 from ccl_assets.io_managers.artifact_directory import ArtifactDirectoryIOManager, ArtifactMissingError
 
 RECIPES = dg.StaticPartitionsDefinition(["base", "code_only"])
@@ -45,7 +46,9 @@ def test_a_partition_is_read_as_the_path_it_was_written_to(tmp_path):
 def test_an_artifact_written_elsewhere_is_refused_with_both_places(tmp_path):
     place = tmp_path / "elsewhere"
     place.mkdir()
-    with pytest.raises(ArtifactMissingError, match=r"sft/adapter should have written .*sft/adapter/base, not .*elsewhere"):
+    with pytest.raises(
+        ArtifactMissingError, match=r"sft/adapter should have written .*sft/adapter/base, not .*elsewhere"
+    ):
         run(tmp_path, place)
 
 

@@ -9,11 +9,11 @@ import time
 import dagster as dg
 import pyarrow as pa
 import pytest
-from ccl_assets.io_managers.delta_tables import DeltaTables, TableMissingError, content_hash
-from ccl_assets.io_managers.table_io_manager import TableIOManager
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ccl_assets.io_managers.delta_tables import DeltaTables, TableMissingError, content_hash
+from ccl_assets.io_managers.table_io_manager import TableIOManager
 from ccl_assets.table_contract import (
     INTEGER,
     LONG,
@@ -40,7 +40,10 @@ COUNTS = TableContract(
     unhashed=("seconds",),
 )
 CODES = TableContract(
-    "test/codes", "All codes.", (Column("code", STRING, "Code."), Column("title", STRING, "Title.", True)), key=("code",)
+    "test/codes",
+    "All codes.",
+    (Column("code", STRING, "Code."), Column("title", STRING, "Title.", True)),
+    key=("code",),
 )
 COMMIT = {"run_id": "test"}
 
@@ -96,6 +99,11 @@ class TestRoundTrip:
         found = two_chapters.read(COUNTS, ["I"], ["code"])
         assert found.to_pylist() == [{"code": "I10"}, {"code": "I11.0"}]
 
+    def test_rows_are_in_key_order_even_if_the_key_is_not_read(self, tables):
+        rows = [row("I", "b", 1), row("I", "c", 0), row("I", "a", 2)]
+        tables.write(COUNTS, COUNTS.table(rows), ["I"], COMMIT)
+        assert tables.read(COUNTS, ["I"], ["count"]).to_pylist() == [{"count": 2}, {"count": 1}, {"count": 0}]
+
     def test_no_partitions_are_no_rows_and_all_partitions_are_all_rows_in_either_order(self, two_chapters):
         assert two_chapters.read(COUNTS, []).num_rows == 0
         assert two_chapters.read(COUNTS).num_rows == 3
@@ -139,7 +147,9 @@ class TestPartitions:
 
     def test_rows_of_another_partition_are_refused_and_nothing_is_written(self, two_chapters):
         before = rows_of(two_chapters)
-        with pytest.raises(ContractViolationError, match=r"test/counts: rows of partitions \['E'\] in a write of \['I'\]"):
+        with pytest.raises(
+            ContractViolationError, match=r"test/counts: rows of partitions \['E'\] in a write of \['I'\]"
+        ):
             two_chapters.write(COUNTS, COUNTS.table([row("I", "I10"), row("E", "E11.9")]), ["I"], COMMIT)
         assert rows_of(two_chapters) == before
 
@@ -170,7 +180,9 @@ class TestContract:
         [
             pytest.param((*COUNTS.columns, Column("note", STRING, "New.", True)), id="column added"),
             pytest.param(COUNTS.columns[:-1], id="column removed"),
-            pytest.param((*COUNTS.columns[:2], Column("count", LONG, "Wider.", True), *COUNTS.columns[3:]), id="retyped"),
+            pytest.param(
+                (*COUNTS.columns[:2], Column("count", LONG, "Wider.", True), *COUNTS.columns[3:]), id="retyped"
+            ),
         ],
     )
     def test_a_partitioned_table_of_another_contract_is_refused_with_the_remedy(self, two_chapters, columns):
@@ -229,7 +241,13 @@ class TestContentHash:
 
     @pytest.mark.parametrize(
         "changed",
-        [row("I", "I10", 2), row("I", "I10", None), row("I", "I10", 1, ("a", "b")), row("I", "I10", 1, ()), row("I", "I1")],
+        [
+            row("I", "I10", 2),
+            row("I", "I10", None),
+            row("I", "I10", 1, ("a", "b")),
+            row("I", "I10", 1, ()),
+            row("I", "I1"),
+        ],
     )
     def test_content_counts(self, changed):
         assert content_hash(COUNTS, COUNTS.table([row("I", "I10"), changed])) != content_hash(

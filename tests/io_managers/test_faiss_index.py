@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import dagster as dg
 import numpy as np
 import pytest
+
 from ccl_assets.io_managers.faiss_index import (
     FaissIndexIOManager,
     IndexMismatchError,
@@ -77,7 +78,9 @@ class TestDamage:
         content = bytearray((stored / name).read_bytes())
         content[len(content) // 2] ^= 1
         (stored / name).write_bytes(content)
-        with pytest.raises(IndexMismatchError, match=rf"{name} is missing or was changed: materialize synthetic/nearest"):
+        with pytest.raises(
+            IndexMismatchError, match=rf"{name} is missing or was changed: materialize synthetic/nearest"
+        ):
             read_index(stored)
 
     @pytest.mark.parametrize("name", ["index.faiss", "codes.json", "origin.json"])
@@ -133,7 +136,9 @@ def test_an_index_of_another_encoder_or_release_is_not_searched(embedder, releas
     context = dg.build_asset_context(
         partition_key="09_I00-I99", resources={"embedder": SimpleNamespace(model_name=embedder)}
     )
-    message = f"built of FY2026 with encoder-1, not of {release} with {embedder}: materialize synthetic/nearest_code_index"
+    message = (
+        f"built of FY2026 with encoder-1, not of {release} with {embedder}: materialize synthetic/nearest_code_index"
+    )
     with pytest.raises(dg.Failure, match=message):
         list(nearest_codes(context, CODE_TABLE.table([row]), COVERAGE.schema.empty_table(), build()))
 

@@ -4,6 +4,7 @@ import json
 import os
 
 import pytest
+
 from ccl_assets.resources.file_hashes import FileHashes
 
 

@@ -1,10 +1,10 @@
-import json
 import logging
 import threading
 import time
 
 import pytest
 
+from ccl_assets.resources.text_generation.concurrent_answers import THREAD_NAME
 from ccl_assets.resources.text_generation.endpoint_policy import Backoff
 from ccl_assets.resources.text_generation.openai_endpoint import EndpointError, OpenAIEndpoint
 from ccl_assets.resources.text_generation.requests import TextGenerator
@@ -195,7 +195,7 @@ def test_an_abandoned_iterator_cancels_what_is_in_flight(endpoint, server, ask):
     generated.close()
     assert time.monotonic() - started < 2
     assert "ok\nnever sent" not in server.attempts
-    assert not [thread for thread in threading.enumerate() if thread.name == "openai-endpoint"]
+    assert not [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
 
 
 def test_note_text_is_never_logged_even_at_debug_level(endpoint, ask, caplog):
@@ -244,4 +244,4 @@ def test_an_address_that_is_none_is_refused_with_an_example(url):
 def test_a_thousand_requests_are_each_answered_once(endpoint, ask):
     requests = [ask(f"ok\n{number}") for number in range(1000)]
     answered = [completion.request_id for completion in endpoint(max_concurrency=32).generate(requests)]
-    assert sorted(answered) == sorted(json.loads(json.dumps([request.request_id for request in requests])))
+    assert sorted(answered) == sorted(request.request_id for request in requests)

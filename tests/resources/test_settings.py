@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
+
 from ccl_assets.resources.corpus_paths import CorpusPaths
 from ccl_assets.resources.settings import PROFILES, Limits, Settings, settings
-from pydantic import ValidationError
 
 
 @pytest.fixture(autouse=True)

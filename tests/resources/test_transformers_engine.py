@@ -13,6 +13,15 @@ from ccl_assets.resources.text_generation.transformers_engine import Transformer
 PROMPTS = ["a", "patient with fever and chills", "no acute distress. " * 5, "x" * 40, "Hypertension, well controlled"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Threads of a model this small only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def reference(random_llama):
     """Tokenizer and model as transformers loads and runs them by itself."""

@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
+
 from ccl_assets.resources.text_generation.chat_template import render_prompt
 from ccl_assets.resources.trainer import Trainer
-
 from ccl_assets.sft.adapter import AdapterError, adapter_sha256, check_adapter_loads, read_summary
 from ccl_assets.sft.encoding import encode_example
 from ccl_assets.sft.recipes import LoraSettings

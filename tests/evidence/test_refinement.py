@@ -1,0 +1,112 @@
+"""Usual wordings per code, each marked by what it is grounded in."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ccl_assets.evidence.folding import fold
+from ccl_assets.evidence.refinement import CodeCandidates, by_code, read_bullets, refinement_request, silver_rows
+from ccl_assets.evidence.tables import SILVER_PAIRS
+from ccl_assets.prompts import load_prompt
+
+ITEM = CodeCandidates(
+    "I10", "Essential (primary) hypertension", (("HTN", 41), ("hypertension", 30)), ("High blood pressure",), True
+)
+
+
+def silver(item, completion):
+    return silver_rows(item, completion, release="FY2026", chapter="09_I00-I99", prompt_sha256="hash", model="miner")
+
+
+@pytest.mark.parametrize(
+    ("line", "phrase"),
+    [
+        ("- HTN", "HTN"),
+        ("* HTN", "HTN"),
+        ("• HTN", "HTN"),
+        ("  1. HTN", "HTN"),
+        ("2) HTN", "HTN"),
+        ('- "HTN" (41)', "HTN"),
+        ("- **HTN**", "HTN"),
+        ("- HTN, stage 2", "HTN, stage 2"),
+    ],
+)
+def test_bullets_are_read_in_the_shapes_models_write(line, phrase):
+    assert read_bullets(line) == [phrase]
+
+
+def test_prose_empty_bullets_and_repetitions_are_left_out():
+    assert read_bullets("Here is the list:\n- HTN\n- \n- ...\n- htn.\n-hypertension\n- high BP") == ["HTN", "high BP"]
+
+
+@given(st.text())
+@settings(deadline=None)
+def test_any_answer_is_read(text):
+    found = read_bullets(text)
+    assert all(fold(phrase) for phrase in found)
+    assert len({fold(phrase) for phrase in found}) == len(found)
+
+
+def test_candidates_are_grouped_by_code_the_best_documented_code_first():
+    rows = [
+        {"code": "I10", "evidence": "hypertension", "document_count": 2},
+        {"code": "I10", "evidence": "HTN", "document_count": 5},
+        {"code": "I10", "evidence": "HBP", "document_count": 2},
+        {"code": "I11.9", "evidence": "HHD", "document_count": 10},
+    ]
+    found = by_code(rows, {"I10": ["High blood pressure"]}, {"I10": "Hypertension"}, is_restricted=True)
+    assert [item.code for item in found] == ["I11.9", "I10"]
+    assert found[1].candidates == (("HTN", 5), ("HBP", 2), ("hypertension", 2))
+    assert (found[1].title, found[1].gold_terms, found[1].is_restricted) == (
+        "Hypertension",
+        ("High blood pressure",),
+        True,
+    )
+    assert (found[0].title, found[0].gold_terms) == ("", ())
+
+
+def test_a_request_bounds_what_it_shows():
+    item = CodeCandidates(
+        "I10", "t", tuple((f"phrase{n}", 1) for n in range(99)), tuple(f"term{n}" for n in range(99)), True
+    )
+    request = refinement_request(item, load_prompt("evidence_refinement"))
+    content = request.messages[-1].content
+    assert "phrase39 (1)" in content and "phrase40" not in content
+    assert "term14" in content and "term15" not in content
+    assert request.is_restricted
+
+
+def test_rows_are_marked_by_their_ground_and_only_grounded_ones_are_trained_on(answer):
+    rows = silver(ITEM, answer("- htn\n- high blood pressure\n- elevated tension"))
+    assert [(row["evidence"], row["grounding"], row["is_trainable"], row["document_count"]) for row in rows] == [
+        ("HTN", "candidate", True, 41),
+        ("high blood pressure", "gold_term", True, 0),
+        ("elevated tension", "ungrounded", False, 0),
+    ]
+    assert {(row["refined_by"], row["prompt_sha256"], row["model"]) for row in rows} == {("model", "hash", "miner")}
+    assert SILVER_PAIRS.violations(SILVER_PAIRS.table(rows)) == []
+
+
+def test_where_no_phrase_is_grounded_the_most_frequent_candidates_are_taken(answer):
+    rows = silver(ITEM, answer("- elevated tension"))
+    assert [(row["evidence"], row["grounding"], row["refined_by"], row["model"]) for row in rows] == [
+        ("elevated tension", "ungrounded", "model", "miner"),
+        ("HTN", "candidate", "frequency", None),
+        ("hypertension", "candidate", "frequency", None),
+    ]
+
+
+@pytest.mark.parametrize("completion", ["not asked", "failed", "prose"])
+def test_without_a_usable_answer_frequency_decides(answer, completion):
+    given_back = {"not asked": None, "failed": answer("- HTN", "timed out"), "prose": answer("I cannot.")}[completion]
+    many = CodeCandidates("I10", "t", tuple((f"phrase{n}", 99 - n) for n in range(9)), (), False)
+    rows = silver(many, given_back)
+    assert [row["evidence"] for row in rows] == [f"phrase{n}" for n in range(5)]
+    assert {(row["refined_by"], row["prompt_sha256"], row["is_trainable"]) for row in rows} == {
+        ("frequency", None, True)
+    }
+
+
+def test_an_answer_is_cut_at_five_phrases(answer):
+    assert len(silver(ITEM, answer("\n".join(f"- HTN {n}" for n in range(9)) + "\n- HTN"))) <= 5 + len(ITEM.candidates)
+    assert len(silver(ITEM, answer("- HTN\n" + "\n".join(f"- HTN {n}" for n in range(9))))) == 5
