@@ -33,7 +33,7 @@ class Limits:
 
 
 PROFILES = {
-    "quick": Limits(mined_notes=8, refined_codes=1, synthesized_families=1, is_training_bounded=True),
+    "quick": Limits(mined_notes=6, refined_codes=1, synthesized_families=1, is_training_bounded=True),
     "full": Limits(),
 }
 

@@ -82,7 +82,8 @@ def test_a_note_neither_opens_a_turn_nor_runs_as_a_template(hostile):
 @settings(deadline=None, max_examples=50)
 def test_any_note_is_quoted_unchanged(note):
     last = load_prompt("evidence_extraction").turns(note=note, codes=[("I10", "Hypertension")])[-1]
-    assert last == ("user", f"NOTE:\n{note}\n\nCODES:\nI10 = Hypertension")
+    role, content = last
+    assert role == "user" and content.startswith(f"Note:\n{note}\n\nCodes:\n- I10 Hypertension\n")
 
 
 def test_the_hash_is_that_of_the_template():

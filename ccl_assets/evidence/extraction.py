@@ -18,14 +18,13 @@ from ccl_assets.resources.text_generation.requests import (
     Message,
 )
 
-_ANSWER_LINE = re.compile(
-    r"^[\s\-*•]*+([A-Z][0-9A-Z]{2}(?:\.?[0-9A-Z]{1,4})?)[\s*]*+(?:\([^)]*\)[\s*]*+)?[:=|–-]+(.*)$"
-)
+_CODE_LINE = re.compile(r"^[\s\-*•]*+([A-Z][0-9A-Z]{2}(?:\.?[0-9A-Z]{1,4})?)[\s*]*+(.*)$")
+_ANSWER = re.compile(r"^[\s*]*+(?:\([^)]*\)[\s*]*+)?[:=|–-]+(.*)$")
 # "nonerosive reflux" and "Na 128" are findings
 _NO_EVIDENCE = re.compile(
     r"^\W*(no evidence|none\b|not (?:documented|found|mentioned|supported)|n/a\b|na\W*$)", re.IGNORECASE
 )
-_TOKENS_PER_CODE = 20
+_TOKENS_PER_CODE = 28  # code, title and quote, on average
 
 
 @dataclass(frozen=True)
@@ -93,29 +92,41 @@ def extraction_request(note: NoteWithCodes, titles: Mapping[str, str], prompt: P
     )
 
 
-def read_extraction(text: str, codes: Sequence[str]) -> dict[str, str | None]:
+def read_extraction(text: str, codes: Sequence[str], titles: Mapping[str, str] | None = None) -> dict[str, str | None]:
     """Read the answer: quote per code, ``None`` for a declared lack of evidence; codes not answered are absent.
 
-    Total: any string in. The first answer for a code counts; codes that were not asked for are ignored.
+    A line is ``CODE: quote``, or ``CODE title: quote`` where the titles are given. Total: any string in. The first answer for a
+    code counts; codes that were not asked for are ignored.
     """
     wanted = {code.replace(".", ""): code for code in codes}
     found: dict[str, str | None] = {}
     for line in text.splitlines():
-        match = _ANSWER_LINE.match(line)
+        match = _CODE_LINE.match(line)
         code = wanted.get(match[1].replace(".", "")) if match else None
         if match is None or code is None or code in found:
             continue
-        quote = match[2].strip().strip("\"'“”`* ").strip()
-        found[code] = None if not quote or _NO_EVIDENCE.match(quote) else quote
+        rest = match[2]
+        title = (titles or {}).get(code, "")
+        if title and rest.lower().startswith(title.lower()):
+            rest = rest[len(title) :]
+        answer = _ANSWER.match(rest)
+        if answer is not None:
+            quote = answer[1].strip().strip("\"'“”`* ").strip()
+            found[code] = None if not quote or _NO_EVIDENCE.match(quote) else quote
     return found
 
 
 def extraction_rows(
-    note: NoteWithCodes, completion: Completion | None, shard: str, prompt_sha256: str, model: str
+    note: NoteWithCodes,
+    completion: Completion | None,
+    shard: str,
+    prompt_sha256: str,
+    model: str,
+    titles: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
     """Rows of ``silver/extractions`` for a note; ``completion`` is ``None`` where the profile left it out."""
     asked = completion is not None
-    answers = read_extraction(completion.text, note.codes) if completion and completion.error is None else {}
+    answers = read_extraction(completion.text, note.codes, titles) if completion and completion.error is None else {}
     rows = []
     for code in note.codes:
         row: dict[str, Any] = {

@@ -31,7 +31,7 @@ from ccl_assets.resources.settings import settings
 from ccl_assets.table_asset import Input, TableResult, inputs, table_asset
 
 # A small corpus fills few shards, so that each of its shards holds a batch worth of notes.
-_SHARDS_OF_CORPUS = {"sample": 4}
+_SHARDS_OF_CORPUS = {"sample": 2}
 _SETTINGS = settings()
 
 
@@ -73,7 +73,7 @@ def extractions(
         row
         for note in notes
         for row in extraction_rows(
-            note, collected.completions.get(f"{note.corpus}/{note.document_id}"), shard, prompt.sha256, model
+            note, collected.completions.get(f"{note.corpus}/{note.document_id}"), shard, prompt.sha256, model, titles
         )
     ]
     metadata = {"notes": len(notes), "notes_asked": len(asked), **status_counts(rows), **collected.cost}

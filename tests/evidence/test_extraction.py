@@ -78,12 +78,29 @@ def test_a_shard_is_stable_and_in_range(chart, count):
 
 def test_one_request_asks_for_all_codes_of_a_note_and_is_restricted_like_it():
     request = extraction_request(NOTE, {"I10": "Essential hypertension"}, load_prompt("evidence_extraction"))
-    assert [message.role for message in request.messages] == ["system", "user", "assistant", "user"]
+    assert [message.role for message in request.messages] == ["user", "assistant", "user"]
     last = request.messages[-1].content
-    assert TEXT in last and "I10 = Essential hypertension" in last and "E11.9 =" in last
+    assert TEXT in last and "- I10 Essential hypertension" in last and "- E11.9" in last
     assert request.is_restricted and request.request_id == "mimic/n1"
     assert request.parameters.max_tokens >= 20 * len(NOTE.codes)
     assert request.parameters.temperature == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "quote"),
+    [
+        ('- I10 Essential (primary) hypertension: "HTN"', "HTN"),
+        ("I10 essential (primary) hypertension - HTN", "HTN"),
+        ("- I10 Essential (primary) hypertension: No evidence found", None),
+    ],
+)
+def test_an_answer_line_may_repeat_the_title(line, quote):
+    assert read_extraction(line, ["I10"], {"I10": "Essential (primary) hypertension"}) == {"I10": quote}
+
+
+def test_a_title_without_a_quote_is_no_answer():
+    line = "- I10 Essential (primary) hypertension"
+    assert read_extraction(line, ["I10"], {"I10": "Essential (primary) hypertension"}) == {}
 
 
 @pytest.mark.parametrize(
