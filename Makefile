@@ -11,7 +11,7 @@ export DAGSTER_HOME := $(CCL_HOME)/dagster_home
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help run refresh ui test lint bench clean
+.PHONY: help run refresh ui test lint clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -35,9 +35,6 @@ lint: $(DEV_READY) ## ruff and mypy
 	@rm -rf .build/types && mkdir -p .build/types/ccl_assets
 	@ln -s $(CURDIR)/ccl_assets/* .build/types/ccl_assets/ && ln -s $(CURDIR)/resources $(CURDIR)/io_managers .build/types/ccl_assets/
 	@cd .build/types && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache -p ccl_assets
-
-bench: $(DEV_READY) ## Run the benchmarks
-	@for file in benchmarks/*.py; do $(BIN)/python $$file; done
 
 clean: ## Remove data/, the environment and caches
 	rm -rf data $(VENV) .build .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

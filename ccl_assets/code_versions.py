@@ -6,18 +6,25 @@ import ast
 import hashlib
 import importlib.util
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from ccl_assets.prompts import load_prompt
 
 
-def code_version(*modules: str, prompts: tuple[str, ...] = (), settings: dict[str, Any] | None = None) -> str:
+def code_version(
+    *modules: str,
+    prompts: tuple[str, ...] = (),
+    templates: tuple[str, ...] = (),
+    settings: dict[str, Any] | None = None,
+) -> str:
     """Hash the modules' syntax trees (comments, docstrings and layout do not count), prompt files and settings.
 
     Args:
         modules: Dotted names below ``ccl_assets``, e.g. ``icd.tabular``; they are read, not imported.
         prompts: Prompt names.
+        templates: Other files of the package, e.g. ``evaluation/report.html.jinja``.
         settings: Settings that change the result, e.g. the model.
 
     Returns:
@@ -28,6 +35,8 @@ def code_version(*modules: str, prompts: tuple[str, ...] = (), settings: dict[st
         digest.update(_module_hash(module).encode())
     for prompt in prompts:
         digest.update(load_prompt(prompt).sha256.encode())
+    for template in templates:
+        digest.update(files("ccl_assets").joinpath(template).read_bytes())
     shown = "".join(f" {name}={value}" for name, value in sorted((settings or {}).items()))
     return digest.hexdigest()[:12] + shown
 

@@ -74,7 +74,7 @@ def test_a_note_neither_opens_a_turn_nor_runs_as_a_template(hostile):
     values = VALUES["evidence_extraction"]
     turns = prompt.turns(**values | {"note": hostile})
     assert [role for role, _ in turns] == [role for role, _ in prompt.turns(**values)]
-    assert hostile in turns[-1][1]
+    assert hostile.strip() in turns[-1][1]
     assert turns[:-1] == prompt.turns(**values)[:-1]
 
 
@@ -83,7 +83,11 @@ def test_a_note_neither_opens_a_turn_nor_runs_as_a_template(hostile):
 def test_any_note_is_quoted_unchanged(note):
     last = load_prompt("evidence_extraction").turns(note=note, codes=[("I10", "Hypertension")])[-1]
     role, content = last
-    assert role == "user" and content.startswith(f"Note:\n{note}\n\nCodes:\n- I10 Hypertension\n")
+    assert (
+        role == "user"
+        and content.startswith("Codes:\n- I10 Hypertension\n")
+        and content.endswith(f"Note:\n{note}".strip())
+    )
 
 
 def test_the_hash_is_that_of_the_template():

@@ -195,7 +195,10 @@ def scores(
     ),
     deps=[dg.AssetDep(ADAPTER_KEY, partition_mapping=ALL)],
     code_version=code_version(
-        "evaluation.html_report", "evaluation.report", "evaluation.note_view", "evaluation.published", "evaluation.forest",
+        "evaluation.html_report", "evaluation.report", "evaluation.report_tables", "evaluation.note_view",
+        "evaluation.published", "evaluation.forest", "evaluation.scoring", "evaluation.metrics", "evaluation.figures",
+        "evaluation.units", "evaluation.spans", "evaluation.bootstrap",
+        templates=("evaluation/report.html.jinja",),
         settings={"profile": _SETTINGS.profile},
     ),
     kinds={"html"},

@@ -24,7 +24,7 @@ EXTRACTION_GATES = {
 SILVER_GATES = {**PAIR_GATES, "grounded": "Rows kept for training are candidates or gold terms."}
 KNOWLEDGE_BASE_GATES = {
     **PAIR_GATES,
-    "every_code_covered": "Every billable code of the chapter has a trainable pair (warns where the profile bounds synthesis).",
+    "every_code_covered": "Every billable code of the chapter has a direct pair (warns where the profile bounds synthesis).",
     "ambiguity_resolved": "No trainable evidence points to two codes.",
 }
 

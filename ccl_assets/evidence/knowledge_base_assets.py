@@ -25,8 +25,8 @@ from ccl_assets.table_asset import Input, TableResult, inputs, table_asset
         "evidence.knowledge_base", "evidence.folding", "evidence.checks",
         settings={"is_bounded": settings().limits.synthesized_families is not None},
     ),
-    description="The knowledge base D = gold + silver + synthetic (paper section 3.3), duplicates removed with precedence gold, "
-    "silver, synthetic; ambiguous evidence and overlap with benchmark spans marked.",
+    description="The knowledge base D = gold + silver + synthetic (paper section 3.3), duplicates removed: a direct statement goes "
+    "first, then gold, silver, synthetic; ambiguous evidence and overlap with benchmark spans marked.",
     kinds={"python"},
     gates=checks.KNOWLEDGE_BASE_GATES,
     ins=inputs(

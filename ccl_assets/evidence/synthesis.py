@@ -112,7 +112,7 @@ def rejection(phrase: str, title: str) -> str | None:
     """Why a phrase may not stand as evidence of a title, or ``None`` if it may.
 
     Refused: too short or long, a code instead of words, talk of treatment, place or absence that the title does not have,
-    no content word of the title, a side or specificity the title does not state.
+    no content word of the title, a side the title does not state.
     """
     words, title_words = set(fold(phrase).split()), set(fold(title).split())
     if not _SHORTEST <= len(phrase) <= _LONGEST:
