@@ -69,6 +69,8 @@ def main() -> int:
         print(f"{error}", file=sys.stderr)
         return _BAD_INPUT
     partitions = {f"corpus/{table}": corpora for table in ("documents", "labels", "evidence")}
+    if chosen.limits.systems is not None:
+        partitions |= {f"eval/{table}": list(chosen.limits.systems) for table in ("predictions", "scores")}
     try:
         with dg.DagsterInstance.get() as instance:
             outcome = frontier.refresh(defs, instance, partitions, sources, say)

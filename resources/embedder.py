@@ -51,7 +51,7 @@ class Embedder:
             progress: Called with texts done and to do after every few batches.
 
         Returns:
-            Unit vectors, shape (texts, dimension).
+            Unit vectors, shape (texts, dimension); (0, 0) for no texts, without loading the model.
         """
         distinct = sorted(dict.fromkeys(texts), key=len, reverse=True)
         vectors = []
@@ -68,7 +68,7 @@ class Embedder:
             if progress is not None:
                 progress(min(start + step, len(distinct)), len(distinct))
         if not vectors:
-            return np.zeros((0, self._encoder.get_sentence_embedding_dimension()), dtype=np.float32)
+            return np.zeros((0, 0), dtype=np.float32)
         stacked = np.concatenate(vectors).astype(np.float32)
         position = {text: row for row, text in enumerate(distinct)}
         return stacked[[position[text] for text in texts]]

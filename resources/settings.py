@@ -23,17 +23,25 @@ class Limits:
         mined_notes: Notes per note shard that are sent to the miner.
         refined_codes: Codes per chapter whose candidates the miner refines; others keep their most frequent candidates.
         synthesized_families: Code families per chapter the synthesizer writes evidence for.
+        systems: Systems that code the benchmark notes; others can still be materialized by hand.
         is_training_bounded: Recipes apply their ``quick`` overrides (examples, steps, seconds).
     """
 
     mined_notes: int | None = None
     refined_codes: int | None = None
     synthesized_families: int | None = None
+    systems: tuple[str, ...] | None = None
     is_training_bounded: bool = False
 
 
 PROFILES = {
-    "quick": Limits(mined_notes=6, refined_codes=1, synthesized_families=1, is_training_bounded=True),
+    "quick": Limits(
+        mined_notes=6,
+        refined_codes=1,
+        synthesized_families=1,
+        systems=("index_lookup", "base_cot", "sft_code_only", "scl"),
+        is_training_bounded=True,
+    ),
     "full": Limits(),
 }
 

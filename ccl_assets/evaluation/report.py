@@ -136,6 +136,9 @@ def left_out(
             f"Synthesis: of {before:,} codes without evidence of their own, {synthesized:,} were given some; {uncovered:,} of "
             f"{len(billable):,} billable codes remain without."
         )
+    if settings.limits.systems is not None:
+        others = [name for name in SYSTEMS if name not in settings.limits.systems]
+        said.append(f"Systems: {', '.join(others)} were not asked to code the benchmark notes.")
     for folder in sorted(adapters.iterdir()) if adapters.exists() else []:
         if folder.name.startswith("."):
             continue
@@ -148,11 +151,11 @@ def left_out(
 
 
 def _training_sentence(recipe: str, summary: Mapping[str, Any]) -> str:
-    shown = ", ".join(f"{key} {value}" for key, value in summary.items() if key in _SUMMARY_KEYS)
+    shown = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in summary.items() if key in _SUMMARY_KEYS)
     return f"Training of {recipe}: bounded examples and time ({shown})."
 
 
-_SUMMARY_KEYS = ("train_examples", "steps", "planned_steps", "epochs", "seconds", "stopped_by")
+_SUMMARY_KEYS = ("example_count", "steps", "planned_steps", "seconds", "stopped_by")
 
 
 def reproduction_card(

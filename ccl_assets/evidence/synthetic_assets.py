@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ccl_assets.code_versions import code_version
 from ccl_assets.evidence import checks
@@ -113,9 +114,9 @@ def nearest_codes(
         )
     ontology = Ontology.from_table(codes)
     members: dict[str, list[str]] = defaultdict(list)
-    for row in coverage.to_pylist():
-        if row["chapter"] == context.partition_key and not row["is_covered"]:
-            members[row["family_code"]].append(row["code"])
+    uncovered = pc.and_(pc.equal(coverage["chapter"], context.partition_key), pc.invert(coverage["is_covered"]))
+    for row in coverage.filter(uncovered).to_pylist():
+        members[row["family_code"]].append(row["code"])
     names = list(members)
     queries = embedder.encode([code_text(ontology[name]) for name in names])
     rows = nearest_rows(ontology, members, nearest_covered(ontology, names, queries, index), context.partition_key)

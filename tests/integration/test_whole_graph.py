@@ -1,6 +1,6 @@
 """The whole graph, from a release to the report, by the command that ``make run`` calls.
 
-Everything is real but three things, made small for speed: the release (the packaged Tabular List cut down to the categories that the
+Everything is real but three things, made small: the release (the packaged Tabular List cut down to the categories that the
 sample corpus names), the base model (a random Llama of 0.4 M parameters), and the miner, a local OpenAI-compatible server that
 answers by rule.
 """
