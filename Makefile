@@ -10,6 +10,7 @@ export CCL_HOME ?= $(CURDIR)/data
 export DAGSTER_HOME := $(CCL_HOME)/dagster_home
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
+export MALLOC_ARENA_MAX := 2
 
 .PHONY: help run refresh ui test lint clean
 

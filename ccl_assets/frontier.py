@@ -48,9 +48,11 @@ class Frontier:
         waiting: Targets with something stale, missing or failed above, and what that is.
         missing: Targets that were never materialized.
         computed_together: For an asset, all assets that one computation gives with it.
+        partitioned_by: Partitions definition of an asset; two may have equal keys and yet mean different things.
     """
 
     computed_together: Mapping[str, Collection[str]] = field(default_factory=dict)
+    partitioned_by: Mapping[str, Any] = field(default_factory=dict)
     ready: list[Target] = field(default_factory=list)
     waiting: dict[Target, set[Target]] = field(default_factory=dict)
     missing: set[Target] = field(default_factory=set)
@@ -68,12 +70,16 @@ class Frontier:
                 continue
             group = self._whole(target)
             for waiting, above in self.waiting.items():
-                joins = waiting in self.missing and waiting.partition == target.partition and above <= set(group)
+                joins = waiting in self.missing and self._share_partition(waiting, target) and above <= set(group)
                 if joins and waiting not in group:
                     group += self._whole(waiting)
             taken.update(group)
             groups.append(group)
         return groups
+
+    def _share_partition(self, one: Target, other: Target) -> bool:
+        definitions = self.partitioned_by.get(one.asset), self.partitioned_by.get(other.asset)
+        return one.partition == other.partition and definitions[0] == definitions[1]
 
     def _whole(self, target: Target) -> list[Target]:
         names = self.computed_together.get(target.asset, (target.asset,))
@@ -122,11 +128,10 @@ def find_frontier(
             return self._loaders
 
     resolver = CachingStaleStatusResolver(instance, graph, Loading())
+    nodes = {key.to_user_string(): graph.get(key) for key in graph.materializable_asset_keys}
     frontier = Frontier(
-        {
-            key.to_user_string(): sorted(other.to_user_string() for other in graph.get(key).execution_set_asset_keys)
-            for key in graph.materializable_asset_keys
-        }
+        {name: sorted(key.to_user_string() for key in node.execution_set_asset_keys) for name, node in nodes.items()},
+        {name: node.partitions_def for name, node in nodes.items()},
     )
     dirty: set[Target] = set()
     for key in graph.toposorted_asset_keys:

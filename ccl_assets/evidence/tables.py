@@ -151,7 +151,11 @@ KNOWLEDGE_BASE_PAIRS = TableContract(
         PAIR_ID,
         CODE_COLUMN,
         EVIDENCE_TEXT,
-        Column("tier", STRING, "`gold`, `silver` or `synthetic`: the highest tier that states the pair directly, or at all."),
+        Column(
+            "tier",
+            STRING,
+            "`gold`, `silver` or `synthetic`: the highest tier that states the pair directly, or at all.",
+        ),
         Column("source", STRING, "Source or grounding within the tier."),
         Column("expansion", STRING, "How far the evidence reaches; `direct` for silver and synthetic."),
         Column("is_ambiguous", BOOLEAN, "The same folded text supports another code of the chapter as strongly."),

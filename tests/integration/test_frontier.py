@@ -3,7 +3,7 @@
 import dagster as dg
 import pytest
 
-from ccl_assets.frontier import Target, find_frontier, materialize, observe, refresh
+from ccl_assets.frontier import Frontier, Target, find_frontier, materialize, observe, refresh
 from ccl_assets.gate import Gate
 from ccl_assets.io_managers.delta_tables import DeltaTables
 from ccl_assets.io_managers.table_io_manager import TableIOManager
@@ -354,3 +354,17 @@ def test_an_interrupt_ends_the_refresh():
     definitions = dg.Definitions(assets=[slow], executor=dg.in_process_executor)
     with dg.DagsterInstance.ephemeral() as instance, pytest.raises(KeyboardInterrupt):
         refresh(definitions, instance, {}, {}, lambda line: None)
+
+
+def test_equal_partition_keys_of_different_partitions_definitions_do_not_share_a_run():
+    above, below = Target("sft/adapter", "scl"), Target("eval/predictions", "scl")
+    recipes, systems = dg.StaticPartitionsDefinition(["scl"]), dg.StaticPartitionsDefinition(["scl", "base_cot"])
+    frontier = Frontier(
+        partitioned_by={"sft/adapter": recipes, "eval/predictions": systems},
+        ready=[above],
+        waiting={below: {above}},
+        missing={above, below},
+    )
+    assert frontier.runs() == [[above]]
+    frontier.partitioned_by = {"sft/adapter": recipes, "eval/predictions": recipes}
+    assert frontier.runs() == [[above, below]]
