@@ -23,6 +23,7 @@ class Limits:
         mined_notes: Notes per note shard that are sent to the miner.
         refined_codes: Codes per chapter whose candidates the miner refines; others keep their most frequent candidates.
         synthesized_families: Code families per chapter the synthesizer writes evidence for.
+        answer_tokens: Tokens a system may answer a benchmark note with.
         systems: Systems that code the benchmark notes; others can still be materialized by hand.
         is_training_bounded: Recipes apply their ``quick`` overrides (examples, steps, seconds).
     """
@@ -30,15 +31,17 @@ class Limits:
     mined_notes: int | None = None
     refined_codes: int | None = None
     synthesized_families: int | None = None
+    answer_tokens: int = 512
     systems: tuple[str, ...] | None = None
     is_training_bounded: bool = False
 
 
 PROFILES = {
     "quick": Limits(
-        mined_notes=6,
+        mined_notes=3,
         refined_codes=1,
         synthesized_families=1,
+        answer_tokens=224,
         systems=("index_lookup", "base_cot", "sft_code_only", "scl"),
         is_training_bounded=True,
     ),

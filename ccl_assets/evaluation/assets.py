@@ -24,7 +24,6 @@ from ccl_assets.table_asset import OWNERS, Input, TableResult, inputs, table_ass
 _SETTINGS = settings()
 _SPLIT = "test"
 REPORT_KEY = dg.AssetKey(["eval", "report"])
-_MAX_TOKENS = 320
 
 
 @table_asset(
@@ -34,7 +33,11 @@ _MAX_TOKENS = 320
         "coding.systems.index_lookup", "coding.systems.base_cot", "coding.systems.adapter_coder",
         "coding.systems.prompted_coder", "evidence.grounding",
         prompts=("cot_coding", "document_coding", "code_only_coding", "document_coding_with_evidence"),
-        settings={"base": _SETTINGS.model, "context_tokens": _SETTINGS.context_tokens},
+        settings={
+            "base": _SETTINGS.model,
+            "context_tokens": _SETTINGS.context_tokens,
+            "answer_tokens": _SETTINGS.limits.answer_tokens,
+        },
     ),
     description="What each system answers for the benchmark notes (paper section 4): codes checked against the release, quoted "
     "evidence located in the note.",
@@ -96,7 +99,7 @@ def predictions(
         generator=generator,
         gold_pairs=None if description.needs_model else gold.to_pylist(),
         titles=titles,
-        settings=CoderSettings(context_window=_SETTINGS.context_tokens, max_tokens=_MAX_TOKENS),
+        settings=CoderSettings(context_window=_SETTINGS.context_tokens, max_tokens=_SETTINGS.limits.answer_tokens),
     )
     of_note = {f"{row['corpus']}/{row['document_id']}": row for row in test}
     rows = []

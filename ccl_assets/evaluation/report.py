@@ -138,7 +138,10 @@ def left_out(
         )
     if settings.limits.systems is not None:
         others = [name for name in SYSTEMS if name not in settings.limits.systems]
-        said.append(f"Systems: {', '.join(others)} were not asked to code the benchmark notes.")
+        said.append(
+            f"Systems: {', '.join(others)} were not asked to code the benchmark notes; the others answered each note with at most "
+            f"{settings.limits.answer_tokens} tokens."
+        )
     for folder in sorted(adapters.iterdir()) if adapters.exists() else []:
         if folder.name.startswith("."):
             continue

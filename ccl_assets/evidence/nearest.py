@@ -19,7 +19,7 @@ from ccl_assets.icd.ontology import Code, Ontology
 TREE_PENALTY = 0.03
 CANDIDATES = 40
 NEIGHBOURS = 3
-_MOST_TERMS = 4
+_MOST_TERMS = 2
 Vectors = NDArray[np.float32]
 
 

@@ -94,7 +94,7 @@ def test_corpus_paths_expand_the_home_directory(monkeypatch):
 
 
 def test_the_full_profile_bounds_nothing_and_quick_bounds_every_model_step(monkeypatch):
-    assert PROFILES["full"] == Limits(None, None, None, None, False)
+    assert PROFILES["full"] == Limits(systems=None, is_training_bounded=False)
     quick = PROFILES["quick"]
     assert all(bound is not None and bound > 0 for bound in (quick.mined_notes, quick.refined_codes))
     assert quick.synthesized_families

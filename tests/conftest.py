@@ -1,0 +1,15 @@
+"""Test-wide settings."""
+
+import os
+
+from hypothesis import settings
+
+# Two workers share two cores: how long an example takes says nothing.
+settings.register_profile("shared_cores", deadline=None)
+settings.load_profile("shared_cores")
+
+# The tests' own switches: nothing reaches for the hub, and no setting of the developer's shell leaks in.
+os.environ["HF_HUB_OFFLINE"] = "1"
+for name in [name for name in os.environ if name.startswith(("CCL_", "DAGSTER_")) and not name.startswith("CCL_TEST_")]:
+    if name != "CCL_UPDATE_GOLDEN":
+        del os.environ[name]
