@@ -28,7 +28,7 @@ TEMPLATE = (
 # These need parts that the packaged release does not have.
 EMPTY_WITH_A_TABULAR_LIST_ONLY = {"icd/index_terms", "icd/guidelines"}
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("whole_graph")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
