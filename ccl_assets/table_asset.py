@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,11 @@ import pyarrow as pa
 from ccl_assets.gate import Gate
 from ccl_assets.io_managers.delta_tables import content_hash
 from ccl_assets.table_contract import TableContract
+
+# Data versions of outputs and partitioned checks are beta in Dagster, and the project rests on them; its version is pinned and
+# tested, so a warning at every use tells nobody anything.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 OWNERS = ["team:clinical-nlp"]
 TABLES = "tables"  # key of the IO manager

@@ -77,7 +77,9 @@ class Embedder:
     def _encoder(self) -> Any:
         import torch
         from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()
         if self._threads:
             torch.set_num_threads(self._threads)
         directory = packaged_encoder_directory() if self._model == "packaged" else self._model

@@ -80,7 +80,9 @@ def check_adapter_loads(directory: Path, base_directory: Path) -> AdapterCheck:
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     sha256 = adapter_sha256(directory)
     tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
     base = AutoModelForCausalLM.from_pretrained(base_directory, dtype=torch.float32, local_files_only=True)
