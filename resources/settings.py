@@ -38,7 +38,7 @@ class Limits:
 
 PROFILES = {
     "quick": Limits(
-        mined_notes=3,
+        mined_notes=4,
         refined_codes=1,
         synthesized_families=1,
         answer_tokens=224,

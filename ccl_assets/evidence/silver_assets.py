@@ -31,7 +31,7 @@ from ccl_assets.resources.settings import settings
 from ccl_assets.table_asset import Input, TableResult, inputs, table_asset
 
 # A small corpus fills few shards, so that each of its shards holds a batch worth of notes.
-_SHARDS_OF_CORPUS = {"sample": 2}
+_SHARDS_OF_CORPUS = {"sample": 1}
 _SETTINGS = settings()
 
 
