@@ -7,10 +7,12 @@ from ccl_assets.corpora import assets as corpora
 from ccl_assets.evaluation import assets as evaluation
 from ccl_assets.evidence import gold_assets, knowledge_base_assets, silver_assets, synthetic_assets
 from ccl_assets.icd import assets as icd
+from ccl_assets.icd import release_diff_assets
 from ccl_assets.io_managers.artifact_directory import ArtifactDirectoryIOManager
 from ccl_assets.io_managers.delta_tables import DeltaTables
 from ccl_assets.io_managers.faiss_index import FaissIndexIOManager
 from ccl_assets.io_managers.table_io_manager import TableIOManager
+from ccl_assets.releases import release_store
 from ccl_assets.resources.corpus_paths import CorpusPaths
 from ccl_assets.resources.embedder import Embedder
 from ccl_assets.resources.file_hashes import FileHashes
@@ -23,13 +25,16 @@ from ccl_assets.sft import assets as sft
 _SETTINGS = settings()
 FILE_HASHES = FileHashes(_SETTINGS.home.resolve() / "file_hashes.json")
 CORPUS_PATHS = CorpusPaths.from_settings(_SETTINGS)
-RELEASE_SOURCE = ReleaseSource(_SETTINGS.icd_release, FILE_HASHES)
+_RELEASES = release_store(_SETTINGS, FILE_HASHES)
+RELEASE_SOURCE = ReleaseSource(_SETTINGS.icd_release, _RELEASES, FILE_HASHES)
+PREVIOUS_RELEASE_SOURCE = ReleaseSource(_SETTINGS.icd_previous_release, _RELEASES, FILE_HASHES)
 
 defs = dg.Definitions(
     assets=[
         asset
         for slice_ in (
             icd,
+            release_diff_assets,
             corpora,
             gold_assets,
             silver_assets,
@@ -45,6 +50,7 @@ defs = dg.Definitions(
         "faiss_index": FaissIndexIOManager(_SETTINGS.artifacts),
         "artifact_directory": ArtifactDirectoryIOManager(_SETTINGS.artifacts),
         "release_source": RELEASE_SOURCE,
+        "previous_release_source": PREVIOUS_RELEASE_SOURCE,
         "corpus_paths": CORPUS_PATHS,
         "file_hashes": FILE_HASHES,
         "language_models": LanguageModels(_SETTINGS),

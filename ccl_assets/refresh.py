@@ -48,7 +48,8 @@ def main() -> int:
     from ccl_assets import frontier
     from ccl_assets.corpora.assets import configured_corpora, corpus_versions
     from ccl_assets.corpora.loaders import CORPORA, check_headings
-    from ccl_assets.definitions import CORPUS_PATHS, FILE_HASHES, RELEASE_SOURCE, defs
+    from ccl_assets.definitions import CORPUS_PATHS, FILE_HASHES, PREVIOUS_RELEASE_SOURCE, RELEASE_SOURCE, defs
+    from ccl_assets.icd.release_diff_assets import previous_release_version
 
     corpora = configured_corpora(CORPUS_PATHS)
     say(f"profile {chosen.profile}; data in {chosen.home.resolve()}; corpora: {', '.join(corpora)}")
@@ -57,10 +58,13 @@ def main() -> int:
             say(f"  corpus {name} is left out: {' and '.join(CORPORA[name].unset(CORPUS_PATHS))} not set")
     sources: dict[str, frontier.SourceVersions] = {
         "source/icd_release": lambda: {None: RELEASE_SOURCE.version()},
+        "source/previous_icd_release": lambda: {None: previous_release_version(PREVIOUS_RELEASE_SOURCE)},
         "source/corpus_files": lambda: corpus_versions(CORPUS_PATHS, FILE_HASHES),
     }
     try:
         RELEASE_SOURCE.open()
+        if PREVIOUS_RELEASE_SOURCE.is_set:
+            PREVIOUS_RELEASE_SOURCE.open()
         for versions in sources.values():
             versions()
         for name in corpora:

@@ -1,43 +1,105 @@
-"""Where the active ICD-10-CM release comes from."""
+"""Where an ICD-10-CM release comes from: the packaged one, files on disk, the store, or URLs that are fetched into the store."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from ccl_assets.icd.release import Release, open_release, packaged_release_path, release_source_files
+from ccl_assets.icd.release import Release, ReleaseError, open_release, packaged_release_path, release_source_files
+from ccl_assets.resources.download import Say, is_url
 from ccl_assets.resources.file_hashes import FileHashes
+from ccl_assets.resources.release_store import ReleaseStore
+from ccl_assets.resources.stored_release import StoredRelease
 
 
 class ReleaseSource:
-    """The configured release, or the packaged one; opened once as long as its files do not change."""
+    """A configured release, opened once as long as its files do not change.
 
-    def __init__(self, path: Path | None, hashes: FileHashes) -> None:
-        """Read from ``path``; ``None`` means the packaged release."""
-        self._path = path
+    The value of the setting is looked at in this order: empty or ``packaged`` for the packaged release; a path that exists; a
+    label of the store; else a comma-separated list of paths, or of URLs, that make one release together. URLs are fetched into
+    the store when they are first needed, and not again while the stored copy is whole.
+    """
+
+    def __init__(self, value: str | None, store: ReleaseStore, hashes: FileHashes, say: Say = print) -> None:
+        """Read what ``value`` names; nothing is looked up before it is needed. ``say`` receives download progress."""
+        self._value = (value or "").strip()
+        self._store = store
         self._hashes = hashes
+        self._say = say
         self._opened: tuple[str, Release] | None = None
 
     @property
-    def path(self) -> Path:
-        """The zip, file or folder read."""
-        return self._path or packaged_release_path()
+    def is_set(self) -> bool:
+        """Whether the setting names a release."""
+        return bool(self._value)
 
-    def version(self) -> str:
-        """Content hash of the source files.
+    @property
+    def path(self) -> Path:
+        """The file or folder read; of several, the first.
 
         Raises:
-            ReleaseError: The path does not exist.
+            ReleaseError: It is not there.
+            DownloadError: A URL is not in the store and cannot be fetched.
         """
-        files = [file for file in release_source_files(self.path) if "__pycache__" not in file.parts]
-        return self._hashes.digest(files)
+        return self._resolve()[0][0]
+
+    def version(self) -> str:
+        """Content hash of the source files. The network is asked only for URLs that are not in the store.
+
+        Raises:
+            ReleaseError: The release is not there, or the stored one not whole.
+            DownloadError: See :attr:`path`.
+        """
+        return self._version(*self._resolve())
 
     def open(self) -> Release:
         """The release's files.
 
         Raises:
             ReleaseError: See :func:`ccl_assets.icd.release.open_release`.
+            DownloadError: See :attr:`path`.
         """
-        version = self.version()
+        paths, stored = self._resolve()
+        version = self._version(paths, stored)
         if self._opened is None or self._opened[0] != version:
-            self._opened = (version, open_release(self._path))
+            self._opened = (version, open_release(paths, label=stored.label if stored else None))
         return self._opened[1]
+
+    def _version(self, paths: list[Path], stored: StoredRelease | None) -> str:
+        digest = self._hashes.digest(file for path in paths for file in release_source_files(path))
+        return f"{digest}-{stored.label}" if stored and stored.is_label_given else digest
+
+    def _resolve(self) -> tuple[list[Path], StoredRelease | None]:
+        if self._value in ("", "packaged"):
+            return [packaged_release_path()], None
+        parts = [part.strip() for part in self._value.split(",") if part.strip()]
+        urls = [part for part in parts if is_url(part)]
+        whole = Path(self._value).expanduser()
+        if not urls and _exists(whole):  # whole, since a path may hold a comma
+            return [whole], None
+        if urls and len(urls) == len(parts):
+            stored = self._store.find(urls) or self._store.add(urls, say=self._say)
+            return [stored.path], stored
+        if urls:
+            raise ReleaseError(
+                f"{self._value}: paths and URLs cannot be mixed in a setting; put them into the store once and set the label: "
+                f"python -m ccl_assets.releases add {' '.join(parts)}"
+            )
+        if len(parts) == 1 and _is_name(self._value):
+            stored = self._store.get(self._value)
+            return [stored.path], stored
+        paths = [Path(part).expanduser() for part in parts]
+        for path in paths:
+            release_source_files(path)
+        return paths, None
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a list of paths may be too long for a name
+        return False
+
+
+def _is_name(value: str) -> bool:
+    """Whether a value that is no existing path is meant as a label: then the message names those of the store."""
+    return value.upper().startswith("FY") and "/" not in value and "." not in value

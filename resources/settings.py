@@ -58,9 +58,12 @@ class Settings(BaseSettings):
     lakehouse_uri: str | None = Field(None, description="Object store or folder of the Delta tables.")
     profile: Literal["quick", "full"] = Field("quick", description="Bounds of LLM and training steps.")
 
-    icd_release: Path | None = Field(
-        None, description="Zip or folder of an official release; unset: the packaged FY2026."
+    icd_release: str | None = Field(
+        None,
+        description="The active release: path, URL (several, comma separated, make one release) or the label of a stored one; "
+        "unset: the packaged FY2026.",
     )
+    icd_previous_release: str | None = Field(None, description="The release to compare with, given in the same way.")
     mimic_iv_note: Path | None = Field(None, description="Folder of MIMIC-IV-Note 2.2.")
     mimic_iv: Path | None = Field(None, description="Folder of MIMIC-IV 2.2.")
     edin_split: Path | None = Field(None, description="Split file (feather) of Edin et al. for MIMIC-IV.")

@@ -1,6 +1,7 @@
 """Assets of the ontology: thin shells over the parsers of this slice."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -9,8 +10,10 @@ import pyarrow as pa
 from ccl_assets.code_versions import code_version
 from ccl_assets.gate import Gate
 from ccl_assets.icd import checks
-from ccl_assets.icd.guidelines import parse_guidelines
+from ccl_assets.icd.cross_references import resolve, unresolved_by_reason
+from ccl_assets.icd.guidelines import headings_not_found, parse_guidelines
 from ccl_assets.icd.index import SOURCES, parse_index
+from ccl_assets.icd.reference_resolution import RESOLVED
 from ccl_assets.icd.release import Release, ReleaseError
 from ccl_assets.icd.tables import CODES, GUIDELINES, INDEX_TERMS, INSTRUCTIONS, RELEASE
 from ccl_assets.icd.tabular import parse_tabular
@@ -18,7 +21,6 @@ from ccl_assets.resources.release_source import ReleaseSource
 from ccl_assets.table_asset import TableResult, inputs, table_asset
 
 SOURCE_KEY = dg.AssetKey(["source", "icd_release"])
-_TABULAR = ("icd.release", "icd.xml_documents", "icd.tabular", "icd.seventh_character", "icd.chapters")
 
 
 @dg.observable_source_asset(
@@ -63,12 +65,18 @@ def release(context: dg.AssetExecutionContext) -> TableResult:
         "give the folder or zip of one release",
         {"tabular_lists": tabular_count},
     )
-    return TableResult(rows, {"release": opened.label, "path": str(_source(context).path)}, [gate])
+    metadata = {
+        "release": opened.label,
+        "path": str(_source(context).path),
+        "files_not_recognised": len(opened.ignored),
+        "files_not_recognised_names": list(opened.ignored),
+    }
+    return TableResult(rows, metadata, [gate])
 
 
 @table_asset(
     CODES,
-    code_version=code_version(*_TABULAR, "icd.checks"),
+    code_version=code_version("icd.tabular", "icd.checks"),
     description="The ICD-10-CM Tabular List as a table: headers and billable codes, 7th characters expanded.",
     kinds={"python"},
     gates=checks.CODES_GATES,
@@ -77,12 +85,12 @@ def release(context: dg.AssetExecutionContext) -> TableResult:
 )
 def codes(context: dg.AssetExecutionContext, release: pa.Table) -> TableResult:
     """Every code of the release."""
-    opened = _open_unchanged(context, release)
+    opened = open_unchanged(context, release)
     rows = parse_tabular(opened.tabular, opened.label).codes
     billable = [row for row in rows if row["is_billable"]]
     gates = [
         checks.parents_exist(rows),
-        checks.chapters_present(rows, opened.tabular.year or 0),
+        checks.chapters_present(rows, opened.year),
         checks.equals_order_file(rows, opened.file("order_file")),
     ]
     by_chapter = Counter(row["chapter"] for row in billable)
@@ -90,29 +98,35 @@ def codes(context: dg.AssetExecutionContext, release: pa.Table) -> TableResult:
         "release": opened.label,
         "billable_codes": len(billable),
         "expanded_codes": sum(row["is_expanded"] for row in rows),
-        "billable_codes_by_chapter": _chart("Billable codes by chapter", by_chapter, "codes"),
+        "billable_codes_by_chapter": chart("Billable codes by chapter", by_chapter, "codes"),
     }
     return TableResult(rows, metadata, gates)
 
 
 @table_asset(
     INSTRUCTIONS,
-    code_version=code_version(*_TABULAR),
-    description="Includes, Excludes1/2, code first, use additional code, code also and 7th-character notes.",
+    code_version=code_version("icd.tabular", "icd.checks"),
+    description="Includes, Excludes1/2, code first, use additional code, code also and 7th-character notes, where they are "
+    "printed, with the codes they name. `ccl_assets.icd.instructions` tells which are in force at a code.",
     kinds={"python"},
-    ins=inputs(release=RELEASE),
+    gates=checks.INSTRUCTION_GATES,
+    ins=inputs(release=RELEASE, codes=CODES),
     required_resource_keys={"release_source"},
 )
-def instructions(context: dg.AssetExecutionContext, release: pa.Table) -> TableResult:
+def instructions(context: dg.AssetExecutionContext, release: pa.Table, codes: pa.Table) -> TableResult:
     """Instructional notes where they are printed."""
-    opened = _open_unchanged(context, release)
+    opened = open_unchanged(context, release)
     rows = parse_tabular(opened.tabular, opened.label).instructions
-    return TableResult(rows, {f"notes_{kind}": n for kind, n in Counter(row["kind"] for row in rows).items()})
+    metadata = {
+        **{f"notes_{kind}": n for kind, n in Counter(row["kind"] for row in rows).items()},
+        "references": sum(len(row["referenced_codes"]) for row in rows),
+    }
+    return TableResult(rows, metadata, [checks.references_known(rows, set(codes["code"].to_pylist()))])
 
 
 @table_asset(
     INDEX_TERMS,
-    code_version=code_version("icd.index", "icd.xml_documents", "icd.release", "icd.checks"),
+    code_version=code_version("icd.index", "icd.cross_references", "icd.checks"),
     description="Terms of the Alphabetic Index and its tables. Empty with the packaged release, which carries no Index: gold "
     "pairs then come from titles and inclusion terms.",
     kinds={"python"},
@@ -122,16 +136,48 @@ def instructions(context: dg.AssetExecutionContext, release: pa.Table) -> TableR
 )
 def index_terms(context: dg.AssetExecutionContext, release: pa.Table, codes: pa.Table) -> TableResult:
     """Index terms with full paths."""
-    opened = _open_unchanged(context, release)
+    opened = open_unchanged(context, release)
     files = [file for role in SOURCES if (file := opened.file(role)) is not None]
-    rows = [row for file in files for row in parse_index(file, opened.label)]
-    metadata = {"files": [file.file_name for file in files], **Counter(row["source"] for row in rows)}
+    rows = resolve([row for file in files for row in parse_index(file, opened.label)])
+    metadata = {
+        "files": [file.file_name for file in files],
+        **Counter(row["source"] for row in rows),
+        **_reference_metadata(rows),
+    }
     return TableResult(rows, metadata, [checks.index_codes_known(rows, set(codes["code"].to_pylist()))])
+
+
+def _reference_metadata(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Shares of cross-references that lead to a term, without and with those that leave a choice; those that lead nowhere."""
+    metadata: dict[str, Any] = {}
+    for column in ("see", "see_also"):
+        for source in SOURCES.values():
+            outcomes = [row[f"{column}_outcome"] for row in rows if row["source"] == source and row[column]]
+            if outcomes:
+                leading = sum(outcome in RESOLVED for outcome in outcomes)
+                metadata |= {
+                    f"{source}_{column}": len(outcomes),
+                    f"{source}_{column}_resolved": round(leading / len(outcomes), 4),
+                    f"{source}_{column}_resolved_or_choice": round(
+                        (leading + outcomes.count("resolved_choice")) / len(outcomes), 4
+                    ),
+                }
+        if reasons := unresolved_by_reason(rows, column):
+            metadata[f"{column}_unresolved"] = dg.MetadataValue.md(_reasons(reasons, column))
+    return metadata
+
+
+def _reasons(reasons: list[dict[str, Any]], column: str) -> str:
+    lines = [
+        f"| `{row['reason']}`: {row['meaning']} | {row['count']} | {'; '.join(shown[column] for shown in row['examples'])} |"
+        for row in reasons
+    ]
+    return "\n".join(["| why unresolved | references | most frequent |", "|---|---|---|", *lines])
 
 
 @table_asset(
     GUIDELINES,
-    code_version=code_version("icd.guidelines", "icd.release"),
+    code_version=code_version("icd.guidelines"),
     description="Sections of the Official Guidelines. Empty where the release carries no guidelines PDF.",
     kinds={"python"},
     ins=inputs(release=RELEASE),
@@ -139,11 +185,19 @@ def index_terms(context: dg.AssetExecutionContext, release: pa.Table, codes: pa.
 )
 def guidelines(context: dg.AssetExecutionContext, release: pa.Table) -> TableResult:
     """Guideline sections by the PDF's outline."""
-    opened = _open_unchanged(context, release)
+    opened = open_unchanged(context, release)
     file = opened.file("guidelines")
     rows = parse_guidelines(file, opened.label) if file is not None else []
-    without_text = sum(not row["section_text"] for row in rows)
-    return TableResult(rows, {"file": file.file_name if file else "none in this release", "without_text": without_text})
+    missing = headings_not_found(rows)
+    metadata = {
+        "file": file.file_name if file else "none in this release",
+        "headings_without_text": len(missing),
+        "headings_without_text_first": missing[:10],
+        "sections_by_chapter": chart(
+            "Sections by chapter", Counter(row["chapter"] for row in rows if row["chapter"]), ""
+        ),
+    }
+    return TableResult(rows, metadata)
 
 
 def _source(context: dg.AssetExecutionContext) -> ReleaseSource:
@@ -155,7 +209,7 @@ def _open(context: dg.AssetExecutionContext) -> Release:
     return _source(context).open()
 
 
-def _open_unchanged(context: dg.AssetExecutionContext, release: pa.Table) -> Release:
+def open_unchanged(context: dg.AssetExecutionContext, release: pa.Table) -> Release:
     """Open the release and make sure that it is the one ``icd/release`` describes."""
     opened = _open(context)
     described = dict(zip(release["file_name"].to_pylist(), release["sha256"].to_pylist(), strict=True))
@@ -166,7 +220,8 @@ def _open_unchanged(context: dg.AssetExecutionContext, release: pa.Table) -> Rel
     return opened
 
 
-def _chart(title: str, counts: dict[str, Any], unit: str) -> dg.MetadataValue:
+def chart(title: str, counts: Mapping[str, int], unit: str) -> dg.MetadataValue:
+    """A bar chart of counts by chapter, for metadata."""
     from ccl_assets.plots import as_markdown, bar_chart
 
     labels = sorted(counts)

@@ -1,56 +1,85 @@
-"""Finding the files of an ICD-10-CM release: packaged, a folder, or zips as NCHS and CMS publish them.
+"""An ICD-10-CM release: its files, each with its role, and its label. Packaged, or as NCHS and CMS publish it.
 
-Files are recognised by what they contain, since their names change every year. Parsing them is not done here.
+Files are recognised by what they contain (:mod:`ccl_assets.icd.release_roles`), since their names change every year. Parsing
+them is not done here.
+
+The label is ``FY2026``, or ``FY2026-April`` for an update during the year, and comes about like this:
+
+1. The fiscal year is what the contents state: ``<version>`` of the XML files, the title page of the guidelines, the title row
+   of the conversion table. Every one must state the same. The order file states none in its lines; its name is asked instead
+   (``icd10cm_order_2017.txt``), as is that of any file whose content is silent, and it must not name another year.
+2. Only guidelines and conversion table state an update, and a release need not have them, nor are they issued anew with each.
+   So the update is the latest that a content states or that the name of a recognised file, or of the zip it came in, tells.
+3. A label that is given stands, as long as the contents do not state another year.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-import io
 import re
-import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-ROLES = ("tabular", "index", "neoplasm", "drug", "external_cause", "order_file", "guidelines")
-_ORDER_LINE = re.compile(rb"^\d{5} [A-Z]\w{2,6} +[01] ")
-_HEAD_BYTES = 4096
+from ccl_assets.icd.release_archives import Entry, entries, source_files
+from ccl_assets.icd.release_error import ReleaseError
+from ccl_assets.icd.release_roles import ROLES, Statement, statement
+
+__all__ = [
+    "ROLES",
+    "Release",
+    "ReleaseError",
+    "ReleaseFile",
+    "check_label",
+    "open_release",
+    "packaged_release_path",
+    "release_source_files",
+]
+
+_UPDATES = ("January", "April")  # in the order of the fiscal year; January was used once, in 2021
+_LABEL = re.compile(r"FY(\d{4})(?:-(?:January|April))?")
+_NAMED_FISCAL_YEAR = re.compile(r"fy[-_ ]?(\d{4}|\d{2})(?!\d)")
+_NAMED_YEAR = re.compile(r"(oct[a-z]*[-_ ,]*(?:0?1[-_ ,]+)?)?(?<!\d)(20\d\d)(?!\d)")
+_NAMED_UPDATE = re.compile(r"(?<![a-z])(jan(?:uary)?|apr(?:il)?)(?![a-z])[-_ ,]*(?:0?1[-_ ,]+)?(20\d\d)?(?!\d)")
 _REQUIRED = "the Tabular List (XML with root <ICD10CM.tabular>)"
-
-
-class ReleaseError(ValueError):
-    """A release cannot be read; the message names the file and what to do."""
 
 
 @dataclass(frozen=True)
 class ReleaseFile:
-    """One file of a release, its content in memory (the largest, the Tabular List, is about 10 MB)."""
+    """One file of a release, its content in memory (the largest, the order file, is about 15 MB).
+
+    Attributes:
+        role: One of ``ROLES``.
+        file_name: Name without folders, inside its archive where it came in one.
+        content: All bytes.
+        year: Fiscal year that the content states, if it does.
+    """
 
     role: str
     file_name: str
     content: bytes = field(repr=False)
+    year: int | None = None
 
     @property
     def sha256(self) -> str:
         """SHA-256 of the content."""
         return hashlib.sha256(self.content).hexdigest()
 
-    @property
-    def year(self) -> int | None:
-        """Fiscal year the file itself states, if it does."""
-        found = re.search(rb"<version>(\d{4})</version>", self.content[:_HEAD_BYTES])
-        return int(found.group(1)) if found else None
-
 
 @dataclass(frozen=True)
 class Release:
-    """The files of one release and its label, e.g. ``FY2026-April``."""
+    """The files of one release.
+
+    Attributes:
+        label: E.g. ``FY2026-April``.
+        files: One per role, in the order of ``ROLES``.
+        ignored: Files that have no role, or hold what another has, with the archive they came in.
+    """
 
     label: str
     files: tuple[ReleaseFile, ...]
+    ignored: tuple[str, ...] = ()
 
     def file(self, role: str) -> ReleaseFile | None:
         """The file of a role, if the release has it."""
@@ -62,6 +91,23 @@ class Release:
         found = self.file("tabular")
         assert found is not None, "open_release refuses a release without a Tabular List"
         return found
+
+    @property
+    def year(self) -> int:
+        """Fiscal year."""
+        return check_label(self.label)
+
+
+def check_label(label: str) -> int:
+    """Make sure that a label has the form ``FY2026`` or ``FY2026-April``; returns its fiscal year.
+
+    Raises:
+        ReleaseError: It has not.
+    """
+    found = _LABEL.fullmatch(label)
+    if found is None:
+        raise ReleaseError(f"{label!r} is no release label: write FY2026, FY2026-April or FY2026-January")
+    return int(found[1])
 
 
 def packaged_release_path() -> Path:
@@ -87,83 +133,123 @@ def release_source_files(path: Path) -> list[Path]:
     """
     if not path.exists():
         raise ReleaseError(
-            f"release path {path} does not exist: set CCL_ICD_RELEASE to the zip or folder of an official release, or unset "
-            "it for the packaged one"
+            f"release path {path} does not exist: set CCL_ICD_RELEASE to the zip or folder of an official release "
+            "(CCL_ICD_PREVIOUS_RELEASE likewise), or unset it"
         )
-    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    return source_files(path)
 
 
-def open_release(path: Path | None = None) -> Release:
+def open_release(source: Path | Sequence[Path] | None = None, *, label: str | None = None) -> Release:
     """Read the files of a release.
 
+    Cost: about half a second for a complete one, most of it for reading its XML through once.
+
     Args:
-        path: A zip, an XML file, or a folder of either, nested as it comes; ``None`` for the packaged release.
+        source: Zips, files, or folders of either, nested as they come; ``None`` for the packaged release.
+        label: Label to use instead of the one that contents and names tell.
 
     Raises:
-        ReleaseError: Nothing there, a damaged zip, no Tabular List or two of them, or files of different years.
+        ReleaseError: Nothing there, a damaged zip, XML or PDF, no Tabular List, two files for one role, or files of
+            different years.
     """
-    source = path or packaged_release_path()
-    files: dict[str, ReleaseFile] = {}
-    for name, content in _contents(source):
-        role = _role(name, content)
-        if role is None:
+    paths = [packaged_release_path()] if source is None else [source] if isinstance(source, Path) else list(source)
+    for path in paths:
+        release_source_files(path)
+    shown = str(paths[0]) if len(paths) == 1 else ", ".join(path.name for path in paths)
+    found: dict[str, tuple[Entry, Statement]] = {}
+    ignored: list[str] = []
+    for entry in entries(paths):
+        stated = statement(entry.place, entry.content)
+        if stated is None:
+            ignored.append(entry.shown)
             continue
-        known = files.get(role)
-        if known is not None and known.content != content:
-            if role == "order_file":  # zips hold the order file beside its addenda; the whole one is the longest
-                if len(content) > len(known.content):
-                    files[role] = ReleaseFile(role, name, content)
-                continue
-            raise ReleaseError(
-                f"{source} holds two files for the role {role!r}: {known.file_name} and {name}; leave one release there"
-            )
-        files[role] = ReleaseFile(role, name, content)
-    if "tabular" not in files:
-        raise ReleaseError(f"{source} is not an ICD-10-CM release: {_REQUIRED} is not in it")
-    years = {file.file_name: file.year for file in files.values() if file.year}
-    if len(set(years.values())) > 1:
-        listed = ", ".join(f"{name} says {year}" for name, year in sorted(years.items()))
-        raise ReleaseError(f"{source} mixes releases of different years: {listed}; leave the files of one year there")
-    year = files["tabular"].year
-    if year is None:
-        raise ReleaseError(f"{files['tabular'].file_name}: no <version> in its first lines, so its year is unknown")
-    april = any("april" in file.file_name.lower() for file in files.values())
-    ordered = tuple(files[role] for role in ROLES if role in files)
-    return Release(f"FY{year}-April" if april else f"FY{year}", ordered)
-
-
-def _contents(source: Path) -> Iterator[tuple[str, bytes]]:
-    for file in release_source_files(source):
-        yield from _unpack(file.name, file.read_bytes(), file)
-
-
-def _unpack(name: str, content: bytes, container: Path) -> Iterator[tuple[str, bytes]]:
-    if not (content[:2] == b"PK" or name.lower().endswith(".zip")):
-        yield name, content
-        return
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for member in archive.infolist():
-                if not member.is_dir():
-                    yield from _unpack(Path(member.filename).name, archive.read(member), container)
-    except RuntimeError as error:  # an encrypted member, or a compression method that zipfile does not know
+        known = found.get(stated.role)
+        if known is None:
+            found[stated.role] = (entry, stated)
+            continue
+        better, other = _one_of_two(known, (entry, stated), shown)
+        found[stated.role] = better
+        ignored.append(other[0].shown)
+    if "tabular" not in found:
         raise ReleaseError(
-            f"{container}: the zip {name} cannot be unpacked ({type(error).__name__}); unpack it and give the folder"
-        ) from None
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            f"{shown} is not an ICD-10-CM release: {_REQUIRED} is not in it; give the official zips or their folder"
+        )
+    label = _label(found, shown, label)
+    files = [
+        ReleaseFile(role, found[role][0].name, found[role][0].content, found[role][1].year)
+        for role in ROLES
+        if role in found
+    ]
+    return Release(label, tuple(files), tuple(ignored))
+
+
+_Found = tuple[Entry, Statement]
+
+
+def _one_of_two(known: _Found, new: _Found, shown: str) -> tuple[_Found, _Found]:
+    """Which file of a role to take, and the other: the same twice, or the conversion table as sheet and as text."""
+    if known[0].content == new[0].content:
+        return known, new
+    if known[1].role == "conversion_table":
+        sheet, text = sorted((known, new), key=lambda found: not found[0].content.startswith(b"PK"))
+        if not text[0].content.startswith(b"PK") and sheet[0].content.startswith(b"PK"):
+            return sheet, text
+    names = " and ".join(sorted((known[0].shown, new[0].shown)))
+    raise ReleaseError(
+        f"{shown} holds two files for the role {new[1].role!r}: {names}; leave one release there, one file for each role"
+    )
+
+
+def _label(found: dict[str, _Found], shown: str, given: str | None) -> str:
+    said: dict[str, set[int]] = {}
+    words: dict[str, str] = {}
+    for entry, stated in found.values():
+        years = {stated.year} if stated.year else _named_years(entry.name)
+        if years:
+            said[entry.shown] = years
+            words[entry.shown] = f"{entry.shown} {'says' if stated.year else 'is named for'} {_listed(years)}"
+    wanted = check_label(given) if given else found["tabular"][1].year
+    if wanted is None:
         raise ReleaseError(
-            f"{container}: the zip {name} is damaged or cut short ({error}); download it again and compare its size"
-        ) from None
+            f"{found['tabular'][0].name}: no <version> with a year before the first chapter, so its fiscal year is unknown; "
+            "add it with its label: python -m ccl_assets.releases add FILE --label FY2026"
+        )
+    others = [words[name] for name in sorted(said) if wanted not in said[name]]
+    if others and given:
+        raise ReleaseError(f"{shown}: the label {given} is given, but {', '.join(others)}; correct the label")
+    if others:
+        listed = ", ".join(words[name] for name in sorted(said))
+        raise ReleaseError(
+            f"{shown} mixes releases of different years: {listed}; leave the files of one year there (and rename a file whose "
+            "name is wrong)"
+        )
+    if given:
+        return given
+    updates = {stated.update for _, stated in found.values() if stated.update}
+    for entry, _ in found.values():  # folders inside an archive are part of what was published, those on disk are not
+        for name in (PurePosixPath(entry.trail[0]).name, *entry.trail[1:]):
+            updates |= _named_updates(name, wanted)
+    latest = next((update for update in reversed(_UPDATES) if update in updates), None)
+    return f"FY{wanted}-{latest}" if latest else f"FY{wanted}"
 
 
-def _role(name: str, content: bytes) -> str | None:
-    head = content[:_HEAD_BYTES]
-    if b"<ICD10CM.tabular" in head:
-        return "tabular"
-    if b"<ICD10CM.index" in head:
-        if b"<indexHeading" in head:
-            return "neoplasm" if b"Malignant Primary" in head else "drug"
-        return "external_cause" if b"external cause" in head.lower() else "index"
-    if head.startswith(b"%PDF") and "guideline" in name.lower():
-        return "guidelines"
-    return "order_file" if _ORDER_LINE.match(head) else None
+def _named_years(name: str) -> set[int]:
+    """Fiscal years a file name gives: ``FY2026`` or ``FY26`` if there, else every year, October counting to the next."""
+    fiscal = _NAMED_FISCAL_YEAR.findall(name.lower())
+    if fiscal:
+        return {int(year) if len(year) > 2 else 2000 + int(year) for year in fiscal}
+    return {int(year) + bool(october) for october, year in _NAMED_YEAR.findall(name.lower())}
+
+
+def _named_updates(name: str, year: int) -> set[str]:
+    """Updates a name gives: ``April-1-2026``, or ``april`` without a year."""
+    return {
+        update
+        for short, of_year in _NAMED_UPDATE.findall(name.lower())
+        for update in _UPDATES
+        if update.lower().startswith(short) and (not of_year or int(of_year) == year)
+    }
+
+
+def _listed(years: set[int]) -> str:
+    return " and ".join(str(year) for year in sorted(years))

@@ -39,7 +39,11 @@ class Exception7th:
 
     def forbids(self, padded: str, character: str) -> bool:
         """Whether the rule forbids ``character`` after the six characters ``padded``."""
-        return padded.startswith(self.prefix) and padded[5] in self.sixth and character in self.seventh
+        return character in self.forbidden(padded)
+
+    def forbidden(self, padded: str) -> frozenset[str]:
+        """The 7th characters that the rule forbids after the six characters ``padded``."""
+        return self.seventh if padded.startswith(self.prefix) and padded[5] in self.sixth else frozenset()
 
 
 def expand(
@@ -62,8 +66,9 @@ def expand(
     if len(bare) >= _CODE_LENGTH:
         raise ValueError(f"{stem} has seven characters already")
     padded = bare.ljust(_CODE_LENGTH - 1, "X")
+    forbidden = {character for rule in exceptions for character in rule.forbidden(padded)}
     for character, meaning in extensions:
-        if not any(rule.forbids(padded, character) for rule in exceptions):
+        if character not in forbidden:
             yield f"{padded[:3]}.{padded[3:]}{character}", character, meaning
 
 

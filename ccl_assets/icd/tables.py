@@ -11,7 +11,11 @@ RELEASE = TableContract(
     "The source files of the active ICD-10-CM release, one row per file.",
     (
         RELEASE_COLUMN,
-        Column("role", STRING, "`tabular`, `index`, `neoplasm`, `drug`, `external_cause`, `order_file`, `guidelines`."),
+        Column(
+            "role",
+            STRING,
+            "`tabular`, `index`, `neoplasm`, `drug`, `external_cause`, `order_file`, `guidelines`, `conversion_table`.",
+        ),
         Column("file_name", STRING, "Name of the file, inside its archive where it came in one."),
         Column("byte_count", LONG, "Size in bytes."),
         Column("sha256", STRING, "SHA-256 of the content."),
@@ -59,8 +63,20 @@ INSTRUCTIONS = TableContract(
         ),
         Column("instruction_text", STRING, "The note as printed."),
         Column("referenced_codes", STRINGS, "Codes and ranges named in the note, as printed."),
+        Column(
+            "reference_first",
+            STRINGS,
+            "First code of each reference, without its dash; the reference holds everything below its codes.",
+        ),
+        Column("reference_last", STRINGS, "Last code of each reference; the first again where it is no range."),
     ),
     key=("instruction_id",),
+)
+
+_OUTCOMES = (
+    "`resolved`; `resolved_spelling` (a misprint); `resolved_choice` (the reader chooses by site or type below the target, whose "
+    "own code is not meant); without targets `by_site_or_type`, `ambiguous`, `not_found`, `self_reference`, `instruction`, "
+    "`codes`, `table`."
 )
 
 INDEX_TERMS = TableContract(
@@ -75,8 +91,18 @@ INDEX_TERMS = TableContract(
         Column("cell", STRING, "Column of the Neoplasm or Drug table.", is_nullable=True),
         Column("code", STRING, "Default code as printed, dash forms kept.", is_nullable=True),
         Column("manifestation_code", STRING, "Second, bracketed code.", is_nullable=True),
+        Column(
+            "see_category",
+            STRING,
+            "Category that the term says to see, or a code in its title.",
+            is_nullable=True,
+        ),
         Column("see", STRING, "`see` cross-reference as printed.", is_nullable=True),
+        Column("see_target_ids", STRINGS, "Terms that `see` leads to, where it leads there without a doubt."),
+        Column("see_outcome", STRING, f"What came of `see`: {_OUTCOMES}", is_nullable=True),
         Column("see_also", STRING, "`see also` cross-reference as printed.", is_nullable=True),
+        Column("see_also_target_ids", STRINGS, "Terms that `see also` leads to, where it leads there without a doubt."),
+        Column("see_also_outcome", STRING, "What came of `see also`, in the same words.", is_nullable=True),
     ),
     key=("term_id",),
 )
@@ -92,4 +118,39 @@ GUIDELINES = TableContract(
         Column("section_text", STRING, "Text of the section."),
     ),
     key=("section_id",),
+)
+
+RELEASE_DIFF = TableContract(
+    "icd/release_diff",
+    "What changed between the previous and the active release; empty where no previous release is configured.",
+    (
+        RELEASE_COLUMN,
+        Column("previous_release", STRING, "Label of the release compared with."),
+        Column("change_id", STRING, "Positional id."),
+        Column(
+            "change",
+            STRING,
+            "`code_added`, `code_deleted`, `code_retitled` (billable codes); `instruction_added`, `instruction_removed`.",
+        ),
+        CHAPTER_COLUMN,
+        Column("subject", STRING, "The code; for an instruction the chapter key, block or code that carries it."),
+        Column("kind", STRING, "Kind of instruction; empty for codes.", is_nullable=True),
+        Column("before", STRING, "Long title or instruction in the previous release.", is_nullable=True),
+        Column("after", STRING, "Long title or instruction in the active release.", is_nullable=True),
+    ),
+    key=("change_id",),
+)
+
+CROSSWALK = TableContract(
+    "icd/crosswalk",
+    "Codes that were billable once and are not in the active release, and what became of them.",
+    (
+        RELEASE_COLUMN,
+        Column("old_code", STRING, "A code that is not billable in the active release."),
+        Column("new_code", STRING, "A billable successor; empty where none is known.", is_nullable=True),
+        Column("successor_count", INTEGER, "Successors of the old code; above 1 the old code does not say which."),
+        Column("rule", STRING, "`official` (conversion table), the successor rule that was applied, or `unmapped`."),
+        Column("effective_year", INTEGER, "Fiscal year the new code came into force, where known.", is_nullable=True),
+    ),
+    key=("old_code", "new_code"),
 )

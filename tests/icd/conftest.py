@@ -37,7 +37,8 @@ def published(published_releases: Path, tmp_path_factory: pytest.TempPathFactory
             pytest.skip(f"the published release of {year} is not here")
         if year == 2026:
             joined = tmp_path_factory.mktemp("fy2026")
-            for file in (*folder.glob("*.zip"), *folder.glob("*.pdf"), *packaged_release_path().glob("*.xml")):
+            own = (file for ending in ("zip", "pdf", "xlsx") for file in folder.glob(f"*.{ending}"))
+            for file in (*own, *packaged_release_path().glob("*.xml")):
                 shutil.copy(file, joined)
             folder = joined
         return open_release(folder)

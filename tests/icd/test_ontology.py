@@ -33,6 +33,28 @@ def test_billable_codes_below_a_header_are_its_leaves(ontology):
     assert all(ontology[code].stem_code == "S82.201" for code in below)
 
 
+def test_descendants_are_everything_below_each_before_its_own(ontology):
+    assert ontology.descendants("I11") == ["I11.0", "I11.9"]
+    assert ontology.descendants("I10") == []
+    below = ontology.descendants("S82")
+    assert all(ontology[code].parent_code in {"S82", *below[:position]} for position, code in enumerate(below))
+    assert {code for code in below if ontology[code].is_billable} == set(ontology.billable_below("S82"))
+
+
+def test_chapter_and_category_of_a_code(ontology):
+    assert (ontology.chapter("S82.201A"), ontology.category("S82.201A")) == ("19_S00-T88", "S82")
+    assert (ontology.chapter("QA0.0131"), ontology.category("QA0")) == ("17_Q00-Q99", "QA0")
+
+
+def test_the_order_of_the_table_does_not_matter(ontology):
+    rows = list(reversed([code for code in ontology if code.code.startswith(("I11", "S82.20"))]))
+    rows += [ontology["S82"], ontology["S82.2"]]
+    shuffled = Ontology({code.code: code for code in rows})
+    assert set(shuffled.descendants("S82.2")) == set(ontology.descendants("S82.20")) | {"S82.20"}
+    assert shuffled.descendants("I11") == ["I11.9", "I11.0"]
+    assert set(shuffled.billable_below("S82")) == set(ontology.billable_below("S82.20"))
+
+
 def test_billable_codes_below_all_categories_are_the_whole_release(ontology):
     categories = [code.code for code in ontology if code.parent_code is None]
     found = [code for category in categories for code in ontology.billable_below(category)]
@@ -72,6 +94,8 @@ def test_each_ancestor_is_one_step_further(ontology, all_codes, position):
     assert [ontology.tree_distance(code, parent) for parent in above] == list(range(1, len(above) + 1))
     assert all(code.startswith(parent) for parent in above)
     assert set(ontology.billable_below(code)) <= ontology.billable
+    assert all(code in ontology.descendants(parent) for parent in above)
+    assert all(code in ontology.ancestors(below) for below in ontology.descendants(code))
 
 
 def test_the_same_table_gives_the_same_ontology_and_another_table_another(ontology):
@@ -95,8 +119,15 @@ def columns():
 
 def test_unknown_codes_are_no_members(ontology):
     assert "I10" in ontology and "I10.0" not in ontology
-    with pytest.raises(KeyError):
-        ontology["I10.0"]
+    for look_up in (
+        ontology.__getitem__,
+        ontology.ancestors,
+        ontology.descendants,
+        ontology.billable_below,
+        ontology.chapter,
+    ):
+        with pytest.raises(KeyError):
+            look_up("I10.0")
     assert ontology["S82.201A"].family_code == "S82.201"
     assert ontology["I10"].family_code == "I10"
     assert ontology.titles["I10"] == "Essential (primary) hypertension"

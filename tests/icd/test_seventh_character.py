@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ccl_assets.icd.release import open_release
 from ccl_assets.icd.seventh_character import Exception7th, expand, is_extensible
 from ccl_assets.icd.tabular import parse_tabular
 
@@ -125,3 +126,64 @@ def test_the_nearest_definition_wins_and_a_leaf_may_have_its_own(tabular_file):
     )
     codes = [row["code"] for row in parse_tabular(tabular_file(diags), "FY2026").codes]
     assert codes == ["S82", "S82.1", "S82.1XXA", "S82.1XXD", "S82.2", "S82.2XXK"]
+
+
+def seventh_characters(tabular, stem):
+    return "".join(row["seventh_character"] for row in tabular.codes if row["stem_code"] == stem)
+
+
+@pytest.mark.parametrize("year", [2016, 2017, 2025, 2026])
+@pytest.mark.parametrize(
+    ("stem", "characters"),
+    [
+        ("S12.000", "ABDGKS"),  # the definition of S12 …
+        ("S12.8", "ADS"),  # … and two that override it
+        ("S12.9", "ADS"),
+        ("S52.121", "ABCDEFGHJKMNPQRS"),
+        ("S52.521", "ADGKPS"),  # torus fracture
+        ("S52.529", "ADGKPS"),
+        ("S82.161", "ADGKPS"),
+    ],
+)
+def test_the_nearest_definition_counts_and_not_one_further_up(parsed, year, stem, characters):
+    assert seventh_characters(parsed(year), stem) == characters
+
+
+def test_definitions_on_leaves_and_stems_of_three_characters_are_expanded(packaged):
+    assert seventh_characters(packaged, "X58") == "ADS"
+    codes = {row["code"]: row for row in packaged.codes}
+    assert codes["X58.XXXA"]["stem_code"] == codes["X58.XXXA"]["parent_code"] == "X58"
+    assert codes["H40.10X0"]["long_title"].startswith("Unspecified open-angle glaucoma, ")
+    stems = {row["stem_code"] for row in packaged.codes if row["stem_code"] and len(row["stem_code"]) == 3}
+    assert {"X58", "T07", "W08", "Y33"} <= stems
+
+
+def test_the_placeholder_is_set_by_length_and_not_by_the_attribute(packaged):
+    from lxml import etree
+
+    root = etree.fromstring(open_release().tabular.content)
+    printed = {diag.findtext("name") for diag in root.iter("diag")}
+    assert sum(diag.get("placeholder") is not None for diag in root.iter("diag")) == 246
+    assert sum("X" in code.partition(".")[2] for code in printed) == 1_526
+    padded = [row for row in packaged.codes if row["is_expanded"]]
+    assert all(row["code"].replace(".", "")[:-1] == row["stem_code"].replace(".", "").ljust(6, "X") for row in padded)
+
+
+def test_without_the_s06_rule_seventy_six_codes_too_many_would_be_made(packaged):
+    made = {row["code"] for row in packaged.codes if row["is_expanded"]}
+    concerned = {code[:-1] for code in made if S06_RULE.forbidden(code.replace(".", "")[:6])}
+    assert len(concerned) == 38
+    assert {f"{padded}{character}" for padded in concerned for character in "DS"}.isdisjoint(made)
+
+
+def test_a_definition_on_a_leaf_reaches_no_sibling(tabular_file):
+    only = '<sevenChrDef><extension char="A">initial encounter</extension></sevenChrDef>'
+    diags = f"<diag><name>S82</name><desc>F</desc><diag><name>S82.1</name><desc>U</desc>{only}</diag>"
+    diags += "<diag><name>S82.2</name><desc>S</desc></diag></diag>"
+    rows = parse_tabular(tabular_file(diags), "FY2026").codes
+    assert [(row["code"], row["is_billable"]) for row in rows] == [
+        ("S82", False),
+        ("S82.1", False),
+        ("S82.1XXA", True),
+        ("S82.2", True),
+    ]

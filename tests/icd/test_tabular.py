@@ -1,13 +1,22 @@
 """The Tabular List becomes exactly the official codes: counts, titles, hierarchy, instructions."""
 
+import re
+
 import pytest
 
 from ccl_assets.icd.chapters import CHAPTER_KEYS, chapter_of
-from ccl_assets.icd.checks import chapters_present, equals_order_file, index_codes_known, parents_exist
+from ccl_assets.icd.checks import (
+    chapters_present,
+    equals_order_file,
+    index_codes_known,
+    parents_exist,
+    references_known,
+)
+from ccl_assets.icd.code_placement import in_block
 from ccl_assets.icd.ontology import Ontology
-from ccl_assets.icd.release import ReleaseError, ReleaseFile
+from ccl_assets.icd.release import ReleaseError, ReleaseFile, open_release
 from ccl_assets.icd.tables import CODES, INSTRUCTIONS
-from ccl_assets.icd.tabular import order_file_codes, parse_tabular
+from ccl_assets.icd.tabular import TabularReader, order_file_codes, parse_tabular
 
 OFFICIAL_COUNTS = {2016: (69_823, 91_737), 2017: (71_486, 93_830), 2025: (74_260, 97_584), 2026: (74_719, 98_186)}
 
@@ -71,6 +80,13 @@ def test_ids_shared_by_a_block_and_a_category_do_not_clash(packaged, ontology: O
     assert scopes <= {"block", "code"}
 
 
+def test_thirty_nine_blocks_share_their_id_with_a_category_and_twelve_hold_no_code(packaged):
+    codes = {row["code"] for row in packaged.codes}
+    assert len({row["block"] for row in packaged.codes} & codes) == 39
+    sections = set(re.findall(rb'<section id="([^"]+)"', open_release().tabular.content))
+    assert len(sections - {row["block"].encode() for row in packaged.codes}) == 12
+
+
 def test_instructions_name_codes_and_not_abbreviations(packaged):
     named = {code for row in packaged.instructions for code in row["referenced_codes"]}
     assert {"B95-B97", "J44.0", "E08.-", "E08-E13", "Z16.-", "Q00-Q99"} <= named
@@ -107,11 +123,11 @@ def test_a_repeated_code_is_refused_with_both_lines(tabular_file):
         parse_tabular(tabular_file(diag("S82") + "\n" + diag("S82")), "FY2026")
 
 
-def test_a_printed_code_that_an_expansion_gives_as_well_is_refused(tabular_file):
-    extension = '<sevenChrDef><extension char="A">initial encounter</extension></sevenChrDef>'
-    both = diag("S82", inside=diag("S82.1", inside=extension) + diag("S82.1XXA"))
-    with pytest.raises(ReleaseError, match=r"S82\.1XXA is repeated"):
-        parse_tabular(tabular_file(both), "FY2026")
+def test_a_7th_character_defined_twice_is_refused_as_a_repeated_code(tabular_file):
+    extension = '<extension char="A">initial encounter</extension>'
+    twice = diag("S82", inside=diag("S82.1", inside=f"<sevenChrDef>{extension * 2}</sevenChrDef>"))
+    with pytest.raises(ReleaseError, match=r"tiny\.xml, line 12: code S82\.1XXA is repeated, first on line 12"):
+        parse_tabular(tabular_file(twice), "FY2026")
 
 
 @pytest.mark.parametrize("chapter", ["23", "0", "XIX", ""])
@@ -129,6 +145,108 @@ def test_a_malformed_code_is_refused(tabular_file, code):
 def test_a_code_below_another_branch_is_refused(tabular_file):
     with pytest.raises(ReleaseError, match=r"code S83\.1 stands below S82"):
         parse_tabular(tabular_file(diag("S82", inside=diag("S83.1"))), "FY2026")
+
+
+@pytest.mark.parametrize(
+    ("diags", "message"),
+    [
+        (
+            diag("S82", inside=diag("S82.10")),
+            r"line 12: code S82\.10 stands below S82, but its parent S82\.1 is missing",
+        ),
+        (diag("S82", inside=diag("S82.1XXA")), r"code S82\.1XXA stands below S82, but its parent S82\.1XX is missing"),
+        (diag("S82.1"), r"line 9: code S82\.1 stands directly in block S80-S89, but its parent S82 is missing"),
+    ],
+)
+def test_a_code_whose_parent_is_missing_is_refused_with_its_line(tabular_file, diags, message):
+    with pytest.raises(ReleaseError, match=message):
+        parse_tabular(tabular_file(diags), "FY2026")
+
+
+def test_a_code_outside_its_chapter_is_refused_with_its_line(tabular_file):
+    with pytest.raises(ReleaseError, match=r"line 9: code I10 stands in chapter 19_S00-T88 and belongs to 09_I00-I99"):
+        parse_tabular(tabular_file(diag("I10")), "FY2026")
+    with pytest.raises(ReleaseError, match=r"line 9: 'F00' lies in no ICD-10-CM chapter"):
+        parse_tabular(tabular_file(diag("F00"), chapter="5"), "FY2026")
+
+
+def two_blocks(first: str, second: str) -> ReleaseFile:
+    text = (
+        "<ICD10CM.tabular><version>2026</version><chapter><name>19</name><desc>Injury</desc>\n"
+        f'<section id="S80-S89"><desc>Leg</desc>{first}</section>\n'
+        f'<section id="S90-S99"><desc>Foot</desc>{second}</section></chapter></ICD10CM.tabular>'
+    )
+    return ReleaseFile("tabular", "tiny.xml", text.encode())
+
+
+def test_a_code_in_a_block_that_another_block_claims_is_refused_and_in_an_unclaimed_place_kept():
+    with pytest.raises(ReleaseError, match=r"code S92 stands in block S80-S89 and belongs to S90-S99"):
+        parse_tabular(two_blocks(diag("S92"), diag("S93")), "FY2026")
+    stray = parse_tabular(two_blocks(diag("S79"), diag("S93")), "FY2016")  # as FY2016 prints Y09 in X92-Y08
+    assert [(row["code"], row["block"]) for row in stray.codes] == [("S79", "S80-S89"), ("S93", "S90-S99")]
+
+
+@pytest.mark.parametrize(
+    ("category", "block", "expected"),
+    [
+        ("C4A", "C43-C44", True),
+        ("M1A", "M05-M14", True),
+        ("Z3A", "Z30-Z39", True),
+        ("O9A", "O94-O9A", True),
+        ("C7A", "C7A", True),
+        ("T07", "T07", True),
+        ("T08", "T07", False),
+        ("D3A", "D10-D36", True),  # by its number; printed in a block of its own
+        ("S90", "S80-S89", False),
+        ("V43", "V00-X58", True),
+    ],
+)
+def test_a_category_that_ends_in_a_letter_is_placed_by_its_number(category, block, expected):
+    assert in_block(category, block) is expected
+
+
+def test_notes_of_blocks_without_codes_and_inclusion_terms_of_blocks_are_kept(packaged):
+    blocks = {row["block"] for row in packaged.codes}
+    without_codes = {row["subject"] for row in packaged.instructions if row["scope"] == "block"} - blocks
+    assert without_codes == {"M00-M25", "T20-T32", "V00-V99", "Y62-Y84"}
+    of_block = [row["instruction_text"] for row in packaged.instructions if row["subject"] == "X71-X83"]
+    assert "Suicide (attempted)" in of_block
+
+
+def test_notes_inside_a_7th_character_definition_are_kept(packaged):
+    of_radius = [row["instruction_text"] for row in packaged.instructions if row["subject"] == "S52"]
+    assert "initial encounter for open fracture NOS" in of_radius
+
+
+def test_references_are_parsed_into_first_and_last_code(tabular_file):
+    notes = "<excludes1><note>sprain (S93.4-, S80-S82)</note><note>lack of vitamin B12</note></excludes1>"
+    found = parse_tabular(tabular_file(diag("S80") + diag("S82"), block_notes=notes), "FY2026").instructions
+    names = ("referenced_codes", "reference_first", "reference_last")
+    assert [[row[name] for name in names] for row in found] == [
+        [["S93.4-", "S80-S82"], ["S93.4", "S80"], ["S93.4", "S82"]],
+        [[], [], []],
+    ]
+
+
+def test_rows_are_read_block_by_block_and_equal_those_read_at_once():
+    file = two_blocks(diag("S82"), diag("S93", inside="<includes><note>foot</note></includes>"))
+    reader = TabularReader(file, "FY2026")
+    whole = parse_tabular(file, "FY2026")
+    assert list(reader.codes()) == whole.codes
+    assert reader.instructions() == whole.instructions
+
+
+def test_an_xml_error_below_the_first_chapters_is_named_with_its_line(tabular_file):
+    content = tabular_file(diag("S82")).content.replace(b"</section>", b"</sektion>")
+    with pytest.raises(ReleaseError, match=r"tiny\.xml, line \d+: not well-formed XML"):
+        parse_tabular(ReleaseFile("tabular", "tiny.xml", content), "FY2026")
+
+
+def test_a_document_type_is_refused_even_without_a_chapter():
+    for body in (b"", b"<chapter><name>19</name></chapter>"):
+        content = b'<!DOCTYPE t [<!ENTITY a "b">]><ICD10CM.tabular>' + body + b"</ICD10CM.tabular>"
+        with pytest.raises(ReleaseError, match="declares a document type"):
+            parse_tabular(ReleaseFile("tabular", "tiny.xml", content), "FY2026")
 
 
 def test_a_tabular_list_without_codes_is_refused():
@@ -182,10 +300,19 @@ def test_the_hierarchy_gates_fail_on_damage():
 
 
 def test_index_codes_outside_the_tabular_list_warn_and_dashes_are_looked_through():
-    terms = [{"code": code} for code in ("A00.-", "A00.0", None, "Z99.-")]
-    gate = index_codes_known(terms, {"A00", "A00.0"})
+    columns = ("code", "manifestation_code", "see_category")
+    printed = [("A00.-", None, None), ("A00.0", "Y99", None), (None, None, "X98.-"), ("Z99.-", None, None)]
+    gate = index_codes_known([dict(zip(columns, codes, strict=True)) for codes in printed], {"A00", "A00.0"})
     assert not gate.passed and not gate.is_blocking
-    assert gate.details["first"] == ["Z99"]
+    assert gate.details["first"] == ["X98", "Y99", "Z99"]
+
+
+def test_references_to_codes_that_the_release_lacks_warn():
+    note = {"reference_first": ["A00", "Z98"], "reference_last": ["A00.0", "Z98"]}
+    gate = references_known([note], {"A00", "A00.0"})
+    assert not gate.passed and not gate.is_blocking
+    assert gate.details["first"] == ["Z98"]
+    assert references_known([note], {"A00", "A00.0", "Z98"}).passed
 
 
 def test_a_category_after_the_numbers_belongs_to_the_last_chapter_of_its_letter():
