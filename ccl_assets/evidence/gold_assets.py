@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
 from ccl_assets.code_versions import code_version
 from ccl_assets.evidence import checks
-from ccl_assets.evidence.gold import gold_pairs
+from ccl_assets.evidence.gold import INDEX_SOURCES, IndexReferences, coverage_by_step, gold_pairs
 from ccl_assets.evidence.tables import GOLD_PAIRS
 from ccl_assets.icd.ontology import Ontology
 from ccl_assets.icd.tables import CODES, INDEX_TERMS
 from ccl_assets.partitions import CHAPTER
+from ccl_assets.plots import as_markdown, bar_chart
 from ccl_assets.table_asset import TableResult, inputs, table_asset
 
 
 @table_asset(
     GOLD_PAIRS,
-    code_version=code_version("evidence.gold", "evidence.folding", "icd.ontology", "evidence.checks"),
-    description="Evidence-code pairs of the release itself (paper section 3.3): Alphabetic Index terms with their codes, where "
-    "the release has an Index; Tabular titles and inclusion terms always. With the packaged release the source is titles and "
-    "inclusion terms only.",
+    code_version=code_version("evidence.gold", "evidence.checks"),
+    description="Evidence-code pairs of the release itself (paper section 3.3): Alphabetic Index terms as phrases with their "
+    "codes, where the release has an Index; Tabular titles and inclusion terms always. With the packaged release, which has no "
+    "Index, the source is titles and inclusion terms only. `expansion` says how far a pair goes beyond its term; `direct` "
+    "alone is evidence for the whole code.",
     kinds={"python"},
     gates=checks.PAIR_GATES,
     ins=inputs(codes=CODES, index_terms=INDEX_TERMS),
@@ -31,19 +34,33 @@ from ccl_assets.table_asset import TableResult, inputs, table_asset
 def gold(context: dg.AssetExecutionContext, codes: pa.Table, index_terms: pa.Table) -> TableResult:
     """Gold pairs of a chapter."""
     ontology = Ontology.from_table(codes)
+    references = IndexReferences.from_table(ontology, index_terms)
     chapter = context.partition_key
-    rows = gold_pairs(ontology, index_terms.to_pylist(), chapter, codes["release"][0].as_py())
-    in_chapter = {code.code for code in ontology if code.is_billable and code.chapter == chapter}
-    direct = {row["code"] for row in rows if row["expansion"] == "direct"}
-    metadata = {
-        "billable_codes": len(in_chapter),
-        "codes_with_direct_pair": len(direct),
-        "direct_coverage": round(len(direct) / len(in_chapter), 4) if in_chapter else 0.0,
-        **{f"pairs_{source}": count for source, count in Counter(row["source"] for row in rows).items()},
-        **{f"pairs_{kind}": count for kind, count in Counter(row["expansion"] for row in rows).items()},
-    }
+    rows = gold_pairs(ontology, references, chapter, codes["release"][0].as_py())
+    in_chapter = [code for code in ontology if code.is_billable and code.chapter == chapter]
     gates = [checks.pairs_about_billable_codes(rows, ontology.billable), checks.evidence_well_formed(rows)]
-    return TableResult(rows, metadata, gates)
+    return TableResult(rows, _metadata(rows, len(in_chapter)), gates)
+
+
+def _metadata(rows: list[dict[str, Any]], code_count: int) -> dict[str, Any]:
+    by_index = coverage_by_step(rows)
+    with_tabular = coverage_by_step(rows, (*INDEX_SOURCES, "title", "inclusion_term"))
+    shares = {
+        f"{name}, {step}": count / max(code_count, 1)
+        for name, reached in (("Index", by_index), ("with titles", with_tabular))
+        for step, count in reached.items()
+        if name == "with titles" or any(by_index.values())
+    }
+    percent = [100 * share for share in shares.values()]
+    chart = bar_chart("Codes reached, each step with those before it", list(shares), percent, "% of billable codes")
+    return {
+        "billable_codes": code_count,
+        "direct_coverage": round(with_tabular["direct"] / max(code_count, 1), 4),
+        "coverage": dg.MetadataValue.md(as_markdown(chart, "share of codes reached by step")),
+        **{f"index_codes_{step}": count for step, count in by_index.items()},
+        **{f"pairs_{source}": count for source, count in Counter(row["source"] for row in rows).items()},
+        **{f"pairs_{step}": count for step, count in Counter(row["expansion"] for row in rows).items()},
+    }
 
 
 ASSETS = [gold]

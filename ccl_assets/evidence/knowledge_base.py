@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ccl_assets.evidence.folding import fold
+from ccl_assets.evidence.gold import EXPANSIONS
 
 TIERS = ("gold", "silver", "synthetic")
-_EXPANSION_ORDER = {"direct": 0, "seventh_character": 1, "dash_subtree": 2}
+_EXPANSION_ORDER = {expansion: rank for rank, expansion in enumerate(EXPANSIONS)}
 
 
 def knowledge_base(
@@ -57,7 +58,7 @@ def knowledge_base(
 
 def _precedence(row: Mapping[str, Any]) -> tuple[bool, int, int]:
     expansion = row["expansion"]
-    return expansion != "direct", TIERS.index(row["tier"]), _EXPANSION_ORDER.get(expansion, len(_EXPANSION_ORDER))
+    return expansion != "direct", TIERS.index(row["tier"]), _EXPANSION_ORDER[expansion]
 
 
 def _row(pair: Mapping[str, Any], tier: str, source: str, expansion: str) -> dict[str, Any]:

@@ -4,63 +4,32 @@ import dagster as dg
 import pytest
 
 from ccl_assets.contracts import CONTRACTS
-from ccl_assets.corpora.assets import corpus_versions
-from ccl_assets.frontier import Target, find_frontier, materialize, observe
-from ccl_assets.io_managers.delta_tables import DeltaTables, content_hash
-from ccl_assets.io_managers.table_io_manager import TableIOManager
-from ccl_assets.resources.corpus_paths import CorpusPaths
-from ccl_assets.resources.file_hashes import FileHashes
-from ccl_assets.resources.release_source import ReleaseSource
+from ccl_assets.frontier import Target, find_frontier
+from ccl_assets.io_managers.delta_tables import content_hash
 
 pytestmark = pytest.mark.xdist_group("graph_without_models")
+ICD = ("release", "codes", "instructions", "index_terms", "guidelines")
 CHAPTER = "03_D50-D89"
 RUNS = [
-    [Target(f"icd/{name}") for name in ("release", "codes", "instructions", "index_terms", "guidelines")],
+    [Target(f"icd/{name}") for name in (*ICD, "release_diff", "crosswalk")],
     [Target(f"corpus/{name}", "sample") for name in ("documents", "labels", "evidence")],
     [Target("gold/pairs", CHAPTER)],
 ]
 
 
-class Lakehouse:
-    """A home of its own for the project's definitions."""
-
-    def __init__(self, home):
-        from ccl_assets.definitions import defs
-
-        hashes = FileHashes(home / "file_hashes.json")
-        self.release, self.paths = ReleaseSource(None, hashes), CorpusPaths()
-        self.tables = DeltaTables(str(home / "lakehouse"))
-        resources = {
-            **(defs.resources or {}),
-            "tables": TableIOManager(self.tables, CONTRACTS),
-            "release_source": self.release,
-            "corpus_paths": self.paths,
-            "file_hashes": hashes,
-        }
-        self.definitions = dg.Definitions(assets=defs.assets, resources=resources, executor=dg.in_process_executor)
-        self.instance = dg.DagsterInstance.ephemeral()
-        sources = {
-            "source/icd_release": lambda: {None: self.release.version()},
-            "source/corpus_files": lambda: corpus_versions(self.paths, hashes),
-        }
-        observe(self.instance, sources)
-        self.outcomes = [materialize(self.definitions, self.instance, run) for run in RUNS]
-
-    def read(self, name, *columns):
-        return self.tables.read(CONTRACTS[name], None, columns)
-
-    def materialization(self, target):
-        return self.instance.get_latest_data_version_record(target.key, False, target.partition).event_log_entry
-
-
 @pytest.fixture(scope="module")
-def lakehouse(tmp_path_factory):
-    return Lakehouse(tmp_path_factory.mktemp("home"))
+def lakehouse(new_lakehouse, tmp_path_factory):
+    return new_lakehouse(tmp_path_factory.mktemp("home"))
 
 
-def test_every_run_succeeds(lakehouse):
-    assert [outcome.failed for outcome in lakehouse.outcomes] == [{}, {}, {}]
-    assert [target for outcome in lakehouse.outcomes for target in outcome.materialized] == [
+@pytest.fixture(scope="module", autouse=True)
+def outcomes(lakehouse):
+    return [lakehouse.run(run) for run in RUNS]
+
+
+def test_every_run_succeeds(outcomes):
+    assert [outcome.failed for outcome in outcomes] == [{}, {}, {}]
+    assert [target for outcome in outcomes for target in outcome.materialized] == [
         target for run in RUNS for target in run
     ]
 
@@ -77,6 +46,8 @@ def test_release_without_index_and_guidelines_gives_empty_tables(lakehouse):
     assert lakehouse.read("icd/release", "role")["role"].to_pylist() == ["tabular"]
     assert lakehouse.read("icd/index_terms").num_rows == 0
     assert lakehouse.read("icd/guidelines").num_rows == 0
+    assert lakehouse.read("icd/release_diff").num_rows == 0
+    assert lakehouse.read("icd/crosswalk").num_rows == 0
     assert lakehouse.read("icd/instructions").num_rows > 10_000
 
 
@@ -118,20 +89,20 @@ def test_the_data_version_is_the_hash_of_the_stored_rows(lakehouse):
     for target in (target for run in RUNS for target in run):
         contract = CONTRACTS[target.asset]
         stored = lakehouse.tables.read(contract, [target.partition] if target.partition else None)
-        tags = lakehouse.materialization(target).tags
+        tags = lakehouse.event(target).tags
         assert tags["dagster/data_version"] == content_hash(contract, stored), target
 
 
 def test_row_counts_are_shown_and_note_text_is_not(lakehouse):
     for target in (target for run in RUNS for target in run):
-        metadata = lakehouse.materialization(target).asset_materialization.metadata
+        metadata = lakehouse.metadata(target)
         count = metadata.get("dagster/partition_row_count") or metadata["dagster/row_count"]
         contract = CONTRACTS[target.asset]
         rows = lakehouse.tables.read(contract, [target.partition] if target.partition else None)
         assert count.value == rows.num_rows
         assert ("preview" in metadata) == (bool(rows.num_rows) and not contract.has_note_text), target
     text = lakehouse.read("corpus/documents", "text")["text"][0].as_py()
-    shown = repr(lakehouse.materialization(Target("corpus/documents", "sample")).asset_materialization.metadata)
+    shown = repr(lakehouse.metadata(Target("corpus/documents", "sample")))
     assert text[:40] not in shown
 
 
