@@ -2,7 +2,7 @@
 
 An asset body computes rows and returns a :class:`TableResult`; this module checks them against the table's contract and the body's
 own gates, reports each as an asset check, and hands the rows to the IO manager only if every blocking gate passed. So a
-failing table is never written.
+failing table is never written, nor any of the tables that are computed with it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import dagster as dg
 import pyarrow as pa
 
 from ccl_assets.gate import Gate
-from ccl_assets.io_managers.delta_tables import content_hash
+from ccl_assets.io_managers.delta_tables import Where, content_hash
+from ccl_assets.io_managers.row_spool import RowSpool
 from ccl_assets.table_contract import TableContract
 
 # Data versions of outputs and partitioned checks are beta in Dagster, and the project rests on them; its version is pinned and
@@ -35,20 +36,32 @@ _PREVIEW_ROWS = 5
 
 @dataclass(frozen=True)
 class TableResult:
-    """Rows (as an Arrow table or as dictionaries), metadata for people, and the gates the body evaluated."""
+    """Rows (an Arrow table, dictionaries, or a spool of what memory may not hold), metadata for people, and the gates evaluated.
 
-    rows: pa.Table | Iterable[Mapping[str, Any]]
+    A spool is closed once its rows are stored or refused.
+    """
+
+    rows: pa.Table | RowSpool | Iterable[Mapping[str, Any]]
     metadata: Mapping[str, Any] = field(default_factory=dict)
     gates: Sequence[Gate] = ()
 
 
 @dataclass(frozen=True)
 class Input:
-    """An upstream table: which partitions it contributes and, to save memory, which columns."""
+    """An upstream table: which partitions it contributes and, to save memory, which columns and rows.
+
+    Attributes:
+        contract: The table's.
+        mapping: Partitions; as in Dagster.
+        columns: Names; empty for all.
+        where: Values by column, e.g. ``{"note_shard": (PARTITION,)}``, the run's partition key; a row is read if each of these
+            columns holds one of its values.
+    """
 
     contract: TableContract
     mapping: dg.PartitionMapping | None = None
     columns: tuple[str, ...] = ()
+    where: Where = field(default_factory=dict)
 
 
 def inputs(**wanted: TableContract | Input) -> dict[str, dg.AssetIn]:
@@ -59,7 +72,7 @@ def inputs(**wanted: TableContract | Input) -> dict[str, dg.AssetIn]:
         found[name] = dg.AssetIn(
             key=dg.AssetKey(needed.contract.name.split("/")),
             partition_mapping=needed.mapping,
-            metadata={"columns": list(needed.columns)},
+            metadata={"columns": list(needed.columns), "where": {k: list(v) for k, v in needed.where.items()}},
         )
     return found
 
@@ -97,7 +110,7 @@ def table_asset(
     def decorate(body: Callable[..., TableResult]) -> dg.AssetsDefinition:
         @functools.wraps(body)
         def compute(context: dg.AssetExecutionContext, *args: Any, **kwargs: Any) -> Iterator[Any]:
-            yield from _emit(contract, gates, body(context, *args, **kwargs), None)
+            yield from _emit([_Part(contract, gates or {}, body(context, *args, **kwargs), "result")])
 
         _declare(compute, body)
         return dg.asset(
@@ -150,9 +163,8 @@ def table_multi_asset(
     def decorate(body: Callable[..., Iterable[tuple[str, TableResult]]]) -> dg.AssetsDefinition:
         @functools.wraps(body)
         def compute(context: dg.AssetExecutionContext, *args: Any, **kwargs: Any) -> Iterator[Any]:
-            for output, result in body(context, *args, **kwargs):
-                contract, _, gates = tables[output]
-                yield from _emit(contract, gates, result, output)
+            results = list(body(context, *args, **kwargs))
+            yield from _emit([_Part(tables[name][0], tables[name][2], result, name) for name, result in results])
 
         _declare(compute, body)
         outs = {
@@ -207,31 +219,57 @@ def _check_specs(
     ]
 
 
-def _emit(
-    contract: TableContract, declared: Mapping[str, str] | None, result: TableResult, output: str | None
-) -> Iterator[Any]:
-    table = result.rows if isinstance(result.rows, pa.Table) else contract.table(result.rows)
-    problems = contract.violations(table)
-    outcomes = [
-        Gate(
-            _CONTRACT_GATE,
-            not problems,
-            "correct the asset or its source",
-            {"rows": table.num_rows, "violations": problems},
-        ),
-        *result.gates,
-    ]
-    if undeclared := {gate.name for gate in outcomes} ^ {_CONTRACT_GATE, *(declared or {})}:
-        raise AssertionError(f"{contract.name}: gates declared and evaluated differ: {sorted(undeclared)}")
-    for gate in outcomes:
-        yield check_result(gate, _key(contract))
-    stop_if_failed(contract.name, outcomes)
+@dataclass(frozen=True)
+class _Part:
+    """One table of a computation."""
+
+    contract: TableContract
+    declared: Mapping[str, str]
+    result: TableResult
+    output: str
+
+
+def _emit(parts: Sequence[_Part]) -> Iterator[Any]:
+    spools = [part.result.rows for part in parts if isinstance(part.result.rows, RowSpool)]
+    try:
+        tables = [_rows(part) for part in parts]
+        failed: dict[str, list[Gate]] = {}
+        for part, rows in zip(parts, tables, strict=True):
+            outcomes = _outcomes(part, rows)
+            for gate in outcomes:
+                yield check_result(gate, _key(part.contract))
+            failed[part.contract.name] = [gate for gate in outcomes if not gate.passed and gate.is_blocking]
+        _stop_if_failed(failed)
+        for part, rows in zip(parts, tables, strict=True):
+            yield _output(part, rows)
+    finally:
+        for spool in spools:
+            spool.close()
+
+
+def _rows(part: _Part) -> pa.Table | RowSpool:
+    rows = part.result.rows
+    return rows if isinstance(rows, pa.Table | RowSpool) else part.contract.table(rows)
+
+
+def _outcomes(part: _Part, rows: pa.Table | RowSpool) -> list[Gate]:
+    problems = rows.violations if isinstance(rows, RowSpool) else part.contract.violations(rows)
+    details = {"rows": rows.num_rows, "violations": problems}
+    outcomes = [Gate(_CONTRACT_GATE, not problems, "correct the asset or its source", details), *part.result.gates]
+    if undeclared := {gate.name for gate in outcomes} ^ {_CONTRACT_GATE, *part.declared}:
+        raise AssertionError(f"{part.contract.name}: gates declared and evaluated differ: {sorted(undeclared)}")
+    return outcomes
+
+
+def _output(part: _Part, rows: pa.Table | RowSpool) -> dg.Output[Any]:
+    contract = part.contract
     count_key = "dagster/partition_row_count" if contract.partition_column else "dagster/row_count"
-    metadata = {count_key: table.num_rows, **result.metadata}
-    if not contract.has_note_text and table.num_rows:
-        metadata["preview"] = dg.MetadataValue.md(_preview(table))
-    version = dg.DataVersion(content_hash(contract, table))
-    yield dg.Output(table, output_name=output or "result", metadata=metadata, data_version=version)
+    metadata = {count_key: rows.num_rows, **part.result.metadata}
+    if not contract.has_note_text and rows.num_rows:
+        head = rows.head(_PREVIEW_ROWS) if isinstance(rows, RowSpool) else rows.slice(0, _PREVIEW_ROWS)
+        metadata["preview"] = dg.MetadataValue.md(_preview(head))
+    version = dg.DataVersion(content_hash(contract, rows))
+    return dg.Output(rows, output_name=part.output, metadata=metadata, data_version=version)
 
 
 def check_result(gate: Gate, key: dg.AssetKey) -> dg.AssetCheckResult:
@@ -246,16 +284,20 @@ def check_result(gate: Gate, key: dg.AssetKey) -> dg.AssetCheckResult:
     )
 
 
-def stop_if_failed(name: str, gates: Iterable[Gate]) -> None:
+def _stop_if_failed(failed: Mapping[str, Sequence[Gate]]) -> None:
     """Raise if a blocking gate failed, so that nothing is written and nothing downstream runs.
 
     Raises:
-        dagster.Failure: Names the gates, their details and remedies.
+        dagster.Failure: Names the tables, gates, their details and remedies.
     """
-    failed = [gate for gate in gates if not gate.passed and gate.is_blocking]
-    if failed:
-        said = "; ".join(f"gate {gate.name}: {dict(gate.details)}; {gate.remedy}" for gate in failed)
-        raise dg.Failure(f"{name} was not written. {said}", allow_retries=False)
+    said = [
+        f"{name} was not written. "
+        + "; ".join(f"gate {gate.name}: {dict(gate.details)}; {gate.remedy}" for gate in gates)
+        for name, gates in failed.items()
+        if gates
+    ]
+    if said:
+        raise dg.Failure(" ".join(said), allow_retries=False)
 
 
 def _full_code_version(code_version: str, contract: TableContract) -> str:
@@ -287,5 +329,5 @@ def _preview(table: pa.Table) -> str:
     header = "| " + " | ".join(table.column_names) + " |\n|" + "---|" * len(table.column_names) + "\n"
     return header + "\n".join(
         "| " + " | ".join(str(value)[:60].replace("|", "\\|").replace("\n", " ") for value in row.values()) + " |"
-        for row in table.slice(0, _PREVIEW_ROWS).to_pylist()
+        for row in table.to_pylist()
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import pyarrow as pa
@@ -42,7 +43,8 @@ class TableContract:
         key: Columns whose values together are unique and which fix the row order of the content hash.
         partition_column: Column that holds the Dagster partition key, if the asset is partitioned.
         has_note_text: Rows may quote patient notes: no previews and no cell contents in any message.
-        unhashed: Columns that do not count as content (timings), left out of the data version.
+        unhashed: Columns left out of the data version: timings, or what another column stands for (a text beside its SHA-256).
+        cluster_column: Column whose equal values are stored together, so that who wants few of them reads little.
     """
 
     name: str
@@ -52,10 +54,13 @@ class TableContract:
     partition_column: str | None = None
     has_note_text: bool = False
     unhashed: tuple[str, ...] = ()
+    cluster_column: str | None = None
 
     def __post_init__(self) -> None:
         """Check that key and partition column are columns."""
-        needed = {*self.key, *self.unhashed} | ({self.partition_column} if self.partition_column else set())
+        needed = {*self.key, *self.unhashed} | {
+            c for c in (self.partition_column, self.cluster_column) if c is not None
+        }
         if missing := needed - {column.name for column in self.columns}:
             raise ValueError(f"{self.name}: key or partition column not among the columns: {sorted(missing)}")
 
@@ -102,9 +107,14 @@ class TableContract:
                 problems.append(f"column {field.name!r} stands there {len(positions)} times")
             elif positions and found.field(positions[0]).type != field.type:
                 problems.append(f"column {field.name!r} is {found.field(positions[0]).type}, not {field.type}")
-        if problems:
-            return problems
+        return problems or self.content_violations(table)
+
+    def content_violations(self, table: pa.Table) -> list[str]:
+        """The part of :meth:`violations` that looks at values; ``table`` may lack columns that are known to hold no empty ones."""
+        problems = []
         for column in self.columns:
+            if column.name not in table.column_names:
+                continue
             values = table[column.name]
             if not column.is_nullable and values.null_count:
                 rows = pc.indices_nonzero(pc.is_null(values))[:5].to_pylist()
@@ -113,29 +123,35 @@ class TableContract:
                 empty_elements = pc.list_flatten(values).null_count
                 if empty_elements:
                     problems.append(f"column {column.name!r} has {empty_elements} empty elements")
-        duplicate_rows = self._duplicate_rows(table)
-        if duplicate_rows:
-            problems.append(
-                f"{len(duplicate_rows)} rows repeat the key {list(self.key)}, first rows {duplicate_rows[:5]}"
-            )
+        repeated = self._repeated_rows(table.select(list(self.key)))
+        if len(repeated):
+            first = repeated[:5].to_pylist()
+            problems.append(f"{len(repeated)} rows repeat the key {list(self.key)}, first rows {first}")
         return problems
 
-    def _duplicate_rows(self, table: pa.Table) -> list[int]:
-        distinct = table.group_by(list(self.key)).aggregate([]).num_rows
-        if distinct == table.num_rows:
-            return []
-        seen: set[tuple[Any, ...]] = set()
-        repeated = []
-        for number, values in enumerate(zip(*(table[name].to_pylist() for name in self.key), strict=True)):
-            if values in seen:
-                repeated.append(number)
-            seen.add(values)
-        return repeated
+    def _repeated_rows(self, keys: pa.Table) -> pa.Array:
+        """Numbers of the rows whose key stands in an earlier row; nothing but Arrow, since there may be millions."""
+        if keys.group_by(list(self.key)).aggregate([]).num_rows == keys.num_rows:
+            return pa.array([], pa.uint64())
+        order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in self.key])  # stable: first rows first
+        ordered = keys.take(order).combine_chunks()
+        repeats = reduce(pc.and_, [_equal(column.chunk(0)[:-1], column.chunk(0)[1:]) for column in ordered.columns])
+        found = order[1:].filter(repeats)
+        return found.take(pc.sort_indices(found))
 
     def check(self, table: pa.Table) -> None:
         """Raise :class:`ContractViolationError` if ``table`` does not fit."""
-        if problems := self.violations(table):
+        self.refuse(self.violations(table))
+
+    def refuse(self, problems: list[str]) -> None:
+        """Raise :class:`ContractViolationError` if there are problems."""
+        if problems:
             raise ContractViolationError(f"{self.name} does not fit its contract: " + "; ".join(problems))
+
+
+def _equal(one: pa.Array, other: pa.Array) -> pa.Array:
+    """Where two arrays are equal; two empty values are."""
+    return pc.or_(pc.fill_null(pc.equal(one, other), False), pc.and_(pc.is_null(one), pc.is_null(other)))
 
 
 def _refuse_lossy(values: list[Any], kind: pa.DataType) -> None:

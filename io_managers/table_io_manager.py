@@ -9,7 +9,10 @@ import dagster as dg
 import pyarrow as pa
 
 from ccl_assets.io_managers.delta_tables import DeltaTables
+from ccl_assets.io_managers.row_spool import RowSpool
 from ccl_assets.table_contract import TableContract
+
+PARTITION = "<partition>"  # in an input's row filter: the partition key of the run
 
 
 class TableIOManager(dg.IOManager):
@@ -24,7 +27,11 @@ class TableIOManager(dg.IOManager):
         self._tables = tables
         self._contracts = contracts
 
-    def handle_output(self, context: dg.OutputContext, obj: pa.Table) -> None:
+    def spool(self, contract: TableContract) -> RowSpool:
+        """Begin a spool for rows of a table that may be larger than memory."""
+        return self._tables.spool(contract)
+
+    def handle_output(self, context: dg.OutputContext, obj: pa.Table | RowSpool) -> None:
         """Replace the run's partitions by the rows given, in one commit."""
         contract = self._contract(context.asset_key)
         partitions = list(context.asset_partition_keys) if context.has_asset_partitions else None
@@ -34,11 +41,15 @@ class TableIOManager(dg.IOManager):
         )
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """Read the partitions that the input maps to."""
+        """Read the partitions that the input maps to, and of these the columns and rows that it names."""
         contract = self._contract(context.asset_key)
         partitions = list(context.asset_partition_keys) if context.has_asset_partitions else None
-        columns = (context.definition_metadata or {}).get("columns")
-        return self._tables.read(contract, partitions, columns or None)
+        wanted = context.definition_metadata or {}
+        where = {
+            name: [context.partition_key if value == PARTITION else value for value in values]
+            for name, values in wanted.get("where", {}).items()
+        }
+        return self._tables.read(contract, partitions, wanted.get("columns") or None, where)
 
     def _contract(self, key: dg.AssetKey) -> TableContract:
         return self._contracts["/".join(key.path)]

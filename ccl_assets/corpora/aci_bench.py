@@ -5,11 +5,13 @@ The corpus has no codes of its own. A note is its own chart: each is one visit.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ccl_assets.corpora.csv_files import read_csv
-from ccl_assets.corpora.documents import Corpus, CorpusFormatError, Document, Label, LoadCounts, dot_code
+from ccl_assets.corpora.documents import AnnotatedNote, CorpusFormatError, Document, Label, LoadCounts, dot_code
 
 SOURCE = "aci_bench"
 NOTE_COLUMNS = ("encounter_id", "note")
@@ -57,56 +59,62 @@ class AciBenchFiles:
         return [*self.notes, *self.labels]
 
 
-def load(files: AciBenchFiles, *, corpus: str = SOURCE, is_restricted: bool = False) -> Corpus:
-    """Load the notes, and the labels where given.
+def read(
+    files: AciBenchFiles, counts: LoadCounts, *, corpus: str = SOURCE, is_restricted: bool = False
+) -> Iterator[AnnotatedNote]:
+    """Read the notes, and the labels where given.
 
     Raises:
-        CorpusFormatError: A malformed file, a repeated id, a label that is no ICD-10-CM code, or labels none of which
-            belongs to a note.
+        CorpusFormatError: A malformed file, or labels none of which belongs to a note.
     """
-    counts = LoadCounts()
-    documents: dict[str, Document] = {}
+    codes = _read_codes(files, counts)
+    labelled = 0
+    seen: set[str] = set()
+    refuse = partial(counts.refuse, "documents")
     for path in files.notes:
         split = _SPLIT_OF_FILE[path.stem]
-        for row, line, (note_id, text) in read_csv(path, NOTE_COLUMNS):
-            if note_id in documents:
-                raise CorpusFormatError(
-                    path, f"row {row} repeats encounter_id {note_id}", "take the file as published", line=line
-                )
-            documents[note_id] = Document(corpus, note_id, note_id, SOURCE, split, "visit_note", text, is_restricted)
+        for _, line, (note_id, text) in read_csv(path, NOTE_COLUMNS, refuse):
+            if note_id in seen:
+                refuse("repeated_note_id", path, line)
+                continue
+            if not text.strip():
+                refuse("empty_text", path, line)
+                continue
+            seen.add(note_id)
+            document = Document(corpus, note_id, note_id, SOURCE, split, "visit_note", text, is_restricted)
+            given = codes.pop(note_id, {})
+            labels = [
+                Label(corpus, note_id, note_id, position, code, source_code)
+                for position, (code, source_code) in enumerate(given.items(), start=1)
+            ]
+            labelled += bool(labels)
             counts.keep("documents")
-    labels = _read_labels(files, documents, counts)
-    counts.remark("documents_without_codes", len(documents.keys() - {label.document_id for label in labels}))
-    return Corpus(list(documents.values()), labels, [], counts)
-
-
-def _read_labels(files: AciBenchFiles, documents: dict[str, Document], counts: LoadCounts) -> list[Label]:
-    labels: list[Label] = []
-    positions: dict[str, int] = {}
-    seen: set[tuple[str, str]] = set()
-    for path in files.labels:
-        for row, line, (note_id, source_code) in read_csv(path, LABEL_COLUMNS):
-            document = documents.get(note_id.strip())
-            if document is None:
-                counts.drop("labels", "unknown_document")
-                continue
-            try:
-                code = dot_code(source_code)
-            except ValueError as error:
-                raise CorpusFormatError(
-                    path, f"row {row} is {error}", "correct the code", line=line, column="ICD10"
-                ) from None
-            if (document.document_id, code) in seen:
-                counts.drop("labels", "repeated_code")
-                continue
-            seen.add((document.document_id, code))
-            rank = positions[document.document_id] = positions.get(document.document_id, 0) + 1
-            labels.append(Label(document.corpus, document.chart_id, document.document_id, rank, code, source_code))
-            counts.keep("labels")
-    if files.labels and not labels:
+            counts.keep("labels", len(labels))
+            yield AnnotatedNote(document, tuple(labels))
+    if files.labels and not labelled:
         raise CorpusFormatError(
             files.labels[0],
             "no label belongs to a note",
             "the column Document ID must hold encounter ids such as D2N168",
         )
-    return labels
+    counts.drop("labels", "unknown_document", sum(map(len, codes.values())))
+    counts.remark("documents_without_codes", len(seen) - labelled)
+
+
+def _read_codes(files: AciBenchFiles, counts: LoadCounts) -> dict[str, dict[str, str]]:
+    """Codes with their source form by note, in order of appearance."""
+    codes: dict[str, dict[str, str]] = {}
+    refuse = partial(counts.refuse, "labels")
+    for path in files.labels:
+        for _, line, (note_id, source_code) in read_csv(path, LABEL_COLUMNS, refuse):
+            try:
+                code = dot_code(source_code)
+            except ValueError:
+                refuse("malformed_code", path, line)
+                continue
+            given = codes.setdefault(note_id.strip(), {})
+            if code in given:
+                counts.drop("labels", "repeated_code")
+            else:
+                given[code] = source_code
+    return codes

@@ -1,19 +1,24 @@
-"""Assets of the corpora: one load of a corpus gives its documents, labels and evidence."""
+"""Assets of the corpora: one pass over a corpus gives its documents, labels and evidence."""
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import dagster as dg
 import pyarrow as pa
 
 from ccl_assets.code_versions import code_version
 from ccl_assets.corpora import checks
-from ccl_assets.corpora.loaders import CORPORA, CorpusPaths, load, source_files
+from ccl_assets.corpora.documents import LoadCounts
+from ccl_assets.corpora.edition import Edition
+from ccl_assets.corpora.loaders import CORPORA, CorpusPaths, read, source_files
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
-from ccl_assets.icd.tables import CODES
+from ccl_assets.icd.crosswalk import Crosswalk
+from ccl_assets.icd.tables import CODES, CROSSWALK
+from ccl_assets.io_managers.table_io_manager import TableIOManager
 from ccl_assets.partitions import CORPUS
 from ccl_assets.resources.file_hashes import FileHashes
-from ccl_assets.table_asset import TableResult, inputs, table_multi_asset
+from ccl_assets.table_asset import TABLES, Input, TableResult, inputs, table_multi_asset
 
 SOURCE_KEY = dg.AssetKey(["source", "corpus_files"])
 
@@ -49,70 +54,62 @@ def configured_corpora(paths: CorpusPaths) -> list[str]:
         "documents": (DOCUMENTS, "Clinical notes, raw text untouched, in their splits.", checks.DOCUMENT_GATES),
         "labels": (
             LABELS,
-            "Codes of charts or notes. What the release does not have as billable is left out, counted.",
+            "Codes of charts or notes. A code that the release does not have as billable is replaced by its one successor, "
+            "else left out, counted.",
             {},
         ),
         "evidence": (EVIDENCE, "Human evidence spans with offsets into the raw note.", checks.EVIDENCE_GATES),
     },
     name="corpus",
-    code_version=code_version(
-        "corpora.documents",
-        "corpora.csv_files",
-        "corpora.mimic_iv",
-        "corpora.mdace",
-        "corpora.aci_bench",
-        "corpora.codiesp",
-        "corpora.loaders",
-    ),
+    code_version=code_version("corpora.loaders", "corpora.edition", "corpora.checks"),
     kinds={"python"},
-    ins=inputs(codes=CODES),
+    ins=inputs(
+        codes=Input(CODES, columns=("code",), where={"is_billable": [True]}),
+        crosswalk=Input(CROSSWALK, columns=("old_code", "new_code", "successor_count", "rule")),
+    ),
     deps=[SOURCE_KEY],
     partitions_def=CORPUS,
-    required_resource_keys={"corpus_paths"},
+    required_resource_keys={"corpus_paths", TABLES},
 )
-def corpus(context: dg.AssetExecutionContext, codes: pa.Table) -> Iterator[tuple[str, TableResult]]:
-    """Load one corpus."""
-    name = context.partition_key
-    loaded = load(name, context.resources.corpus_paths)
-    billable = {
-        code for code, flag in zip(codes["code"].to_pylist(), codes["is_billable"].to_pylist(), strict=True) if flag
+def corpus(
+    context: dg.AssetExecutionContext, codes: pa.Table, crosswalk: pa.Table
+) -> Iterator[tuple[str, TableResult]]:
+    """Take in one corpus, note by note."""
+    tables: TableIOManager = context.resources.tables
+    edition = Edition(frozenset(codes["code"].to_pylist()), Crosswalk.from_table(crosswalk))
+    counts = LoadCounts()
+    charts: set[str] = set()
+    splits: Counter[str] = Counter()
+    characters = 0
+    distinct_codes: set[str] = set()
+    misquoted: list[str] = []
+    with ExitStack() as opened:
+        documents, labels, evidence = (
+            opened.enter_context(tables.spool(contract)) for contract in (DOCUMENTS, LABELS, EVIDENCE)
+        )
+        for note in map(edition.apply, read(context.partition_key, context.resources.corpus_paths, counts)):
+            documents.append(note.document.row())
+            for label in note.labels:
+                labels.append(label.row())
+                distinct_codes.add(label.code)
+            for span in note.evidence:
+                evidence.append(span.row())
+            charts.add(note.document.chart_id)
+            splits[note.document.split] += 1
+            characters += len(note.document.text)
+            misquoted += checks.misquotes(note)
+        opened.pop_all()  # the rows are complete: whoever stores or refuses them closes the spools
+    figures = {
+        "charts": len(charts),
+        "characters": characters,
+        **{f"split_{split}": count for split, count in sorted(splits.items())},
+        **counts.metadata(),
     }
-    documents = list(loaded.rows(DOCUMENTS))
-    labels, evidence = list(loaded.rows(LABELS)), list(loaded.rows(EVIDENCE))
-    known_labels = [row for row in labels if row["code"] in billable]
-    known_evidence = [row for row in evidence if row["code"] in billable]
-    yield (
-        "documents",
-        TableResult(
-            documents,
-            {
-                "charts": len({row["chart_id"] for row in documents}),
-                "characters": sum(row["character_count"] for row in documents),
-                **{f"split_{split}": count for split, count in Counter(row["split"] for row in documents).items()},
-                **loaded.counts.metadata(),
-            },
-            [checks.rows_readable(loaded.counts)],
-        ),
-    )
-    unknown = Counter(row["code"] for row in labels if row["code"] not in billable)
-    yield (
-        "labels",
-        TableResult(
-            known_labels,
-            {
-                "distinct_codes": len({row["code"] for row in known_labels}),
-                "not_in_release": unknown.total(),
-                "not_in_release_first": [code for code, _ in unknown.most_common(10)],
-            },
-        ),
-    )
+    yield "documents", TableResult(documents, figures, [checks.rows_readable(counts)])
+    yield "labels", TableResult(labels, {"distinct_codes": len(distinct_codes), **edition.labels.metadata()})
     yield (
         "evidence",
-        TableResult(
-            known_evidence,
-            {"spans": len(known_evidence), "spans_of_codes_not_in_release": len(evidence) - len(known_evidence)},
-            [checks.offsets_inside_notes(documents, known_evidence)],
-        ),
+        TableResult(evidence, edition.evidence.metadata(), [checks.offsets_inside_notes(evidence.num_rows, misquoted)]),
     )
 
 

@@ -3,46 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from ccl_assets.corpora.documents import LoadCounts
+from ccl_assets.corpora.documents import ROW_KINDS, AnnotatedNote, LoadCounts
 from ccl_assets.gate import Gate
 
 _MOST_UNREADABLE = 0.001
 _SHOWN = 5
 
-# Reasons that say a row could not be read; the others say that it is not wanted (another code system, another split).
-_UNREADABLE = ("malformed_code", "empty_text", "no_admission")
-
-DOCUMENT_GATES = {"rows_readable": "At most 0.1 % of the source rows are unreadable."}
+DOCUMENT_GATES = {"rows_readable": "Of each kind of source row at most 0.1 % are unreadable."}
 EVIDENCE_GATES = {"offsets_inside_notes": "Every evidence span quotes its note at its offsets."}
 
 
 def rows_readable(counts: LoadCounts) -> Gate:
-    """Share of unreadable rows."""
-    seen = sum(counts.seen(kind) for kind in ("documents", "labels", "evidence"))
-    reasons = {f"{kind}/{reason}": n for (kind, reason), n in counts.dropped.items() if reason in _UNREADABLE}
-    unreadable = sum(reasons.values())
+    """Share of unreadable rows, of each kind for itself: many codes do not make up for lost notes."""
+    seen = {kind: counts.seen(kind) for kind in ROW_KINDS}
+    unreadable = {kind: sum(n for (of, _), n in counts.unreadable.items() if of == kind) for kind in ROW_KINDS}
     return Gate(
         "rows_readable",
-        unreadable <= _MOST_UNREADABLE * seen,
+        all(unreadable[kind] <= _MOST_UNREADABLE * seen[kind] for kind in ROW_KINDS),
         "the source files are damaged or of another version: get them again",
-        {"seen": seen, "unreadable": unreadable, "reasons": reasons},
+        {
+            "seen": sum(seen.values()),
+            "unreadable": sum(unreadable.values()),
+            "reasons": {f"{kind}/{reason}": n for (kind, reason), n in sorted(counts.unreadable.items())},
+            "first": counts.places,
+        },
     )
 
 
-def offsets_inside_notes(documents: Sequence[dict[str, Any]], evidence: Sequence[dict[str, Any]]) -> Gate:
-    """Evidence equals the note's text at its fragments; offenders are named by id and offset, never by text."""
-    texts = {(row["corpus"], row["document_id"]): row["text"] for row in documents}
-    odd = []
-    for row in evidence:
-        note = texts.get((row["corpus"], row["document_id"]), "")
-        quoted = " ".join(note[part["begin"] : part["end"]] for part in row["fragments"])
-        if quoted != row["evidence_text"] or not quoted:
-            odd.append(f"{row['document_id']}:{row['begin']}-{row['end']}")
+def misquotes(note: AnnotatedNote) -> list[str]:
+    """Spans that do not quote their note at their offsets; named by id and offset, never by text."""
+    text = note.document.text
+    return [
+        f"{span.document_id}:{span.begin}-{span.end}"
+        for span in note.evidence
+        if span.document_id != note.document.document_id
+        or not span.evidence_text
+        or " ".join(text[begin:end] for begin, end in span.fragments) != span.evidence_text
+    ]
+
+
+def offsets_inside_notes(span_count: int, misquoted: Sequence[str]) -> Gate:
+    """Every span quotes its note; ``misquoted`` as :func:`misquotes` names them."""
     return Gate(
         "offsets_inside_notes",
-        not odd,
+        not misquoted,
         "annotations and notes are of different versions of the corpus",
-        {"spans": len(evidence), "outside": len(odd), "first": odd[:_SHOWN]},
+        {"spans": span_count, "outside": len(misquoted), "first": list(misquoted[:_SHOWN])},
     )

@@ -12,22 +12,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ccl_assets.corpora.documents import (
-    Corpus,
+    AnnotatedNote,
     CorpusFormatError,
     Document,
     EvidenceSpan,
     Fragment,
     Label,
     LoadCounts,
+    RowKind,
     dot_code,
 )
 
 SOURCE = "codiesp"
 _FOLDERS = {"train": "train", "dev": "val", "test": "test"}
-_DIAGNOSIS = "DIAGNOSTICO"
-_KINDS = (_DIAGNOSIS, "PROCEDIMIENTO")
+_DIAGNOSIS, _PROCEDURE = "DIAGNOSTICO", "PROCEDIMIENTO"
 _AS_PUBLISHED = "take CodiEsp v4 as published"
 _EDGE = re.compile(r"^[\W_]+|[\W_]+$")
+
+
+class _UnreadableLineError(ValueError):
+    """A line that is not what the layout promises; it is counted and left out."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -71,128 +79,152 @@ def article_of(document_id: str) -> str:
     return document_id.rpartition("-")[0] or document_id
 
 
-def load(splits: list[CodiespSplit], *, corpus: str = SOURCE, is_restricted: bool = False) -> Corpus:
-    """Load reports, codes and evidence spans of the given splits.
+def read(
+    splits: list[CodiespSplit], counts: LoadCounts, *, corpus: str = SOURCE, is_restricted: bool = False
+) -> Iterator[AnnotatedNote]:
+    """Read reports, codes and evidence spans of the given splits, one split in memory at a time.
 
     Raises:
-        CorpusFormatError: A malformed line, an id without text, offsets that do not fit the text.
+        CorpusFormatError: A file with another number of columns.
     """
-    result = Corpus()
-    for files in splits:
-        documents = {path.stem: _read_document(path, files.split, corpus, is_restricted) for path in files.texts}
-        result.documents += documents.values()
-        result.counts.keep("documents", len(documents))
-        labels = list(_read_labels(files, documents, result.counts))
-        spans = list(_read_evidence(files, documents, result.counts))
-        labelled = {(label.document_id, label.code) for label in labels}
-        unlabelled = {(span.document_id, span.code) for span in spans} - labelled
-        result.counts.remark("evidence_codes_without_label", len(unlabelled))
-        result.labels += labels
-        result.evidence += spans
-    train_articles = {article_of(document.document_id) for document in result.documents if document.split == "train"}
-    for document in result.documents:
-        if document.split != "train" and article_of(document.document_id) in train_articles:
-            result.counts.remark(f"{document.split}_documents_of_a_train_article")
-    return result
+    train_articles: set[str] = set()
+    for files in splits:  # train comes first
+        documents = {
+            path.stem: document
+            for path in files.texts
+            if (document := _read_document(path, files.split, counts, corpus, is_restricted))
+        }
+        labels = _read_labels(files, documents, counts)
+        spans = _read_evidence(files, documents, counts)
+        unlabelled = {(span.document_id, span.code) for of_one in spans.values() for span in of_one} - {
+            (label.document_id, label.code) for of_one in labels.values() for label in of_one
+        }
+        counts.remark("evidence_codes_without_label", len(unlabelled))
+        for name, document in documents.items():
+            if files.split == "train":
+                train_articles.add(article_of(name))
+            elif article_of(name) in train_articles:
+                counts.remark(f"{files.split}_documents_of_a_train_article")
+            counts.keep("documents")
+            yield AnnotatedNote(document, tuple(labels.get(name, ())), tuple(spans.get(name, ())))
 
 
-def _read_document(path: Path, split: str, corpus: str, is_restricted: bool) -> Document:
+def _read_document(path: Path, split: str, counts: LoadCounts, corpus: str, is_restricted: bool) -> Document | None:
     try:
         text = path.read_bytes().decode("utf-8")  # bytes: reading as text would translate newlines and shift offsets
-    except UnicodeDecodeError as error:
-        raise CorpusFormatError(path, f"not UTF-8 at byte {error.start}", _AS_PUBLISHED) from None
+    except UnicodeDecodeError:
+        counts.refuse("documents", "not_utf8", path)
+        return None
+    if not text.strip():
+        counts.refuse("documents", "empty_text", path)
+        return None
     return Document(corpus, path.stem, path.stem, SOURCE, split, "case_report", text, is_restricted)
 
 
-def _read_labels(files: CodiespSplit, documents: dict[str, Document], counts: LoadCounts) -> Iterator[Label]:
-    seen: dict[str, set[str]] = {}
-    for line, (document_id, source_code) in _read_tsv(files.codes, 2):
-        document, code = _document_and_code(files.codes, line, documents, document_id, source_code)
-        codes = seen.setdefault(document_id, set())
-        if code in codes:
+def _read_labels(files: CodiespSplit, documents: dict[str, Document], counts: LoadCounts) -> dict[str, list[Label]]:
+    found: dict[str, list[Label]] = {}
+    for line, (document_id, source_code) in _read_tsv(files.codes, 2, "labels", counts):
+        try:
+            document, code = _document_and_code(documents, document_id, source_code)
+        except _UnreadableLineError as error:
+            counts.refuse("labels", error.reason, files.codes, line)
+            continue
+        labels = found.setdefault(document_id, [])
+        if any(label.code == code for label in labels):
             counts.drop("labels", "repeated_code")
             continue
-        codes.add(code)
         counts.keep("labels")
-        yield Label(document.corpus, document.chart_id, document_id, len(codes), code, source_code)
+        labels.append(Label(document.corpus, document.chart_id, document_id, len(labels) + 1, code, source_code))
+    return found
 
 
-def _read_evidence(files: CodiespSplit, documents: dict[str, Document], counts: LoadCounts) -> Iterator[EvidenceSpan]:
-    path = files.evidence
-    seen: dict[tuple[str, str, int, int], EvidenceSpan] = {}
-    for line, (document_id, kind, source_code, reference, positions) in _read_tsv(path, 5):
-        if kind not in _KINDS:
-            raise CorpusFormatError(path, f"neither {' nor '.join(_KINDS)}", _AS_PUBLISHED, line=line, column=2)
-        if kind != _DIAGNOSIS:
+def _read_evidence(
+    files: CodiespSplit, documents: dict[str, Document], counts: LoadCounts
+) -> dict[str, list[EvidenceSpan]]:
+    found: dict[str, list[EvidenceSpan]] = {}
+    for line, (document_id, kind, source_code, reference, positions) in _read_tsv(
+        files.evidence, 5, "evidence", counts
+    ):
+        if kind == _PROCEDURE:
             counts.drop("evidence", "procedure")
             continue
-        document, code = _document_and_code(path, line, documents, document_id, source_code)
-        fragments = _parse_positions(path, line, positions)
-        filled = [(begin, end) for begin, end in fragments if begin != end]
-        counts.remark("empty_fragments", len(fragments) - len(filled))
-        counts.remark("discontinuous_spans", len(filled) > 1)
-        counts.remark("spans_with_parts_out_of_order", filled != sorted(filled))
         try:
-            span = EvidenceSpan.cut(document, code, filled)
-        except ValueError as error:
-            raise CorpusFormatError(path, str(error), _AS_PUBLISHED, line=line, column=5) from None
-        written = " ".join(document.text[begin:end] for begin, end in filled)
-        if _folded(written) != _folded(reference):
-            raise CorpusFormatError(
-                path,
-                "the text at these positions is not the quoted reference",
-                "take text_files as published (Spanish, newlines untouched)",
-                line=line,
-                column=5,
-            )
-        counts.remark("references_that_differ_at_an_edge", written != reference)
-        key = (document_id, code, span.begin, span.end)
-        if (known := seen.get(key)) is not None:
+            if kind != _DIAGNOSIS:
+                raise _UnreadableLineError("unknown_kind")
+            document, code = _document_and_code(documents, document_id, source_code)
+            span = _span(document, code, source_code, reference, positions, counts)
+        except _UnreadableLineError as error:
+            counts.refuse("evidence", error.reason, files.evidence, line)
+            continue
+        spans = found.setdefault(document_id, [])
+        place = (code, span.begin, span.end)
+        known = next((known for known in spans if (known.code, known.begin, known.end) == place), None)
+        if known is not None:
             # Two readings of one place; the table's key is the extent, so the first one written down stays.
             counts.drop("evidence", "repeated_span" if known == span else "same_extent_other_fragments")
             continue
-        seen[key] = span
         counts.keep("evidence")
-        yield span
+        spans.append(span)
+    return found
+
+
+def _span(
+    document: Document, code: str, source_code: str, reference: str, positions: str, counts: LoadCounts
+) -> EvidenceSpan:
+    fragments = _parse_positions(positions)
+    filled = [(begin, end) for begin, end in fragments if begin != end]
+    try:
+        span = EvidenceSpan.cut(document, code, source_code, filled)
+    except ValueError:
+        raise _UnreadableLineError("positions_outside_text") from None
+    written = " ".join(document.text[begin:end] for begin, end in filled)
+    if _folded(written) != _folded(reference):
+        raise _UnreadableLineError("text_is_not_the_reference")
+    counts.remark("empty_fragments", len(fragments) - len(filled))
+    counts.remark("discontinuous_spans", len(filled) > 1)
+    counts.remark("spans_with_parts_out_of_order", filled != sorted(filled))
+    counts.remark("references_that_differ_at_an_edge", written != reference)
+    return span
 
 
 def _folded(text: str) -> str:
     return _EDGE.sub("", " ".join(text.split()))
 
 
-def _parse_positions(path: Path, line: int, positions: str) -> list[Fragment]:
+def _parse_positions(positions: str) -> list[Fragment]:
+    """Parse ``begin end;begin end``."""
     fragments: list[Fragment] = []
     for part in positions.split(";"):
         numbers = part.split()
         if len(numbers) != 2 or not all(number.isdecimal() for number in numbers):
-            raise CorpusFormatError(path, "positions are not `begin end;begin end`", _AS_PUBLISHED, line=line, column=5)
+            raise _UnreadableLineError("malformed_positions")
         fragments.append((int(numbers[0]), int(numbers[1])))
     return fragments
 
 
-def _document_and_code(
-    path: Path, line: int, documents: dict[str, Document], document_id: str, source_code: str
-) -> tuple[Document, str]:
+def _document_and_code(documents: dict[str, Document], document_id: str, source_code: str) -> tuple[Document, str]:
     if document_id not in documents:
-        raise CorpusFormatError(path, "no text file for this article", _AS_PUBLISHED, line=line, column=1)
+        raise _UnreadableLineError("no_text")
     try:
         return documents[document_id], dot_code(source_code)
-    except ValueError as error:
-        raise CorpusFormatError(path, str(error), _AS_PUBLISHED, line=line) from None
+    except ValueError:
+        raise _UnreadableLineError("malformed_code") from None
 
 
-def _read_tsv(path: Path, field_count: int) -> Iterator[tuple[int, list[str]]]:
+def _read_tsv(path: Path, field_count: int, kind: RowKind, counts: LoadCounts) -> Iterator[tuple[int, list[str]]]:
     # No csv module: the files quote nothing, and references may hold a lone quotation mark.
-    try:
-        lines = path.read_bytes().decode("utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise CorpusFormatError(path, f"not UTF-8 at byte {error.start}", _AS_PUBLISHED) from None
-    for number, line in enumerate(lines, start=1):
-        fields = line.removesuffix("\r").split("\t")
+    for number, content in enumerate(path.read_bytes().split(b"\n"), start=1):
+        try:
+            fields = content.decode("utf-8").removesuffix("\r").split("\t")
+        except UnicodeDecodeError:
+            counts.refuse(kind, "not_utf8", path, number)
+            continue
         if fields == [""]:
             continue
-        if len(fields) != field_count:
-            raise CorpusFormatError(
-                path, f"has {len(fields)} tab-separated fields, not {field_count}", _AS_PUBLISHED, line=number
-            )
-        yield number, fields
+        if len(fields) == field_count:
+            yield number, fields
+        elif number > 1:
+            counts.refuse(kind, "other_field_count", path, number)
+        else:
+            problem = f"has {len(fields)} tab-separated fields, not {field_count}"
+            raise CorpusFormatError(path, problem, _AS_PUBLISHED, line=number)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -59,24 +59,29 @@ def check_columns(path: Path, columns: Sequence[str]) -> None:
     Raises:
         CorpusFormatError: As :func:`read_csv`.
     """
-    for _ in read_csv(path, columns):
+    for _ in read_csv(path, columns, lambda *_: None):
         return
 
 
-def read_csv(path: Path, columns: Sequence[str]) -> Iterator[CsvRow]:
+def read_csv(
+    path: Path, columns: Sequence[str], refuse: Callable[[str, Path, int], None] | None = None
+) -> Iterator[CsvRow]:
     """Stream the wanted columns of a CSV file with a heading.
 
     Args:
         path: ``.gz`` files are unpacked on the way.
         columns: Wanted columns, in the order the values shall have; upper and lower case count as equal.
+        refuse: Told reason, file and line of single bad rows, which are then left out: ``not_utf8`` and ``other_field_count``.
+            Without it such a row is an error.
 
     Raises:
-        CorpusFormatError: A column is missing (before any row), a row has too few or too many fields, a quote never
-            closes, or the file is damaged, cut short or not UTF-8.
+        CorpusFormatError: A column is missing (before any row), a quote never closes, the file is damaged or cut short (in
+            the middle of its last row, too), or a row is bad and ``refuse`` was not given.
     """
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_FIELD))
     row = 0
     reader = None
+    faulty: _Fault | None = None  # of the row before; in the last row it means that the file is cut short
     try:
         with _open(path) as file:
             reader = csv.reader(file, strict=True)
@@ -86,14 +91,20 @@ def read_csv(path: Path, columns: Sequence[str]) -> Iterator[CsvRow]:
                 if not fields:
                     continue  # a blank line, as some tools leave one at the end
                 row += 1
+                if faulty is not None:
+                    _report(path, faulty, refuse)
+                    faulty = None
                 if len(fields) != len(heading):
-                    raise CorpusFormatError(
-                        path,
-                        f"row {row} has {len(fields)} fields, the heading {len(heading)}",
-                        "the file is damaged or was re-saved by another program; take it as published",
-                        line=reader.line_num,
-                    )
-                yield CsvRow(row, reader.line_num, tuple([fields[position] for position in positions]))
+                    problem = f"has {len(fields)} fields, the heading {len(heading)}"
+                    faulty = _Fault("other_field_count", f"row {row} {problem}", reader.line_num)
+                    continue
+                values = tuple([fields[position] for position in positions])
+                if not all(map(_is_utf8, values)):
+                    _report(path, _Fault("not_utf8", f"row {row} is not UTF-8", reader.line_num), refuse)
+                    continue
+                yield CsvRow(row, reader.line_num, values)
+            if faulty is not None:
+                _report(path, faulty, None)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         problem = "is cut short" if isinstance(error, EOFError) else "is not gzip or is damaged"
         raise CorpusFormatError(
@@ -106,20 +117,38 @@ def read_csv(path: Path, columns: Sequence[str]) -> Iterator[CsvRow]:
             "the file is cut short or damaged; download it again and compare its checksum",
             line=_line(reader),
         ) from None
-    except UnicodeDecodeError as error:
-        raise CorpusFormatError(
-            path,
-            f"not UTF-8 after row {row} ({error.reason})",
-            "take the file as published; other encodings would shift the offsets",
-            line=_line(reader),
-        ) from None
+
+
+class _Fault(NamedTuple):
+    reason: str
+    problem: str
+    line: int
+
+
+def _report(path: Path, fault: _Fault, refuse: Callable[[str, Path, int], None] | None) -> None:
+    if refuse is not None:
+        refuse(fault.reason, path, fault.line)
+        return
+    remedy = "the file is cut short, damaged or was re-saved by another program; take it as published"
+    raise CorpusFormatError(path, fault.problem, remedy, line=fault.line)
+
+
+def _is_utf8(field: str) -> bool:
+    """Whether a field decoded without a surrogate in place of a byte; for ASCII this costs nothing."""
+    if field.isascii():
+        return True
+    try:
+        field.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _open(path: Path) -> TextIO:
-    # newline="" leaves \r\n alone: offsets count code points of the raw text
+    # newline="" leaves \r\n alone: offsets count code points of the raw text. What is not UTF-8 is found row by row.
     if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")
+        return gzip.open(path, "rt", encoding="utf-8", errors="surrogateescape", newline="")
+    return path.open(encoding="utf-8", errors="surrogateescape", newline="")
 
 
 def _positions(path: Path, heading: list[str], columns: Sequence[str]) -> list[int]:

@@ -1,6 +1,6 @@
-"""The small types every corpus is read into: documents, labels, evidence spans, and the counts of a load.
+"""The small types every corpus is read into: notes with their labels and evidence spans, and the counts of a load.
 
-Loaders build these; nothing here knows a file layout. Note text never appears in a ``repr`` or in an error.
+Readers yield these; nothing here knows a file layout. Note text never appears in a ``repr`` or in an error.
 """
 
 from __future__ import annotations
@@ -8,19 +8,19 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
-from ccl_assets.table_contract import TableContract
+from ccl_assets.corpora.note_shards import note_shard
 
 UNANNOTATED = "unannotated"
 SPLITS = ("train", "val", "test", UNANNOTATED)
 Fragment = tuple[int, int]
 RowKind = Literal["documents", "labels", "evidence"]
+_MOST_PLACES = 10
 ROW_KINDS: tuple[RowKind, ...] = ("documents", "labels", "evidence")
 
 _CODE = re.compile(r"([A-Z][0-9A][0-9A-Z])(?:\.?([0-9A-Z]{1,4}))?")
@@ -90,6 +90,7 @@ class Document:
             "character_count": len(self.text),
             "text_sha256": hashlib.sha256(self.text.encode()).hexdigest(),
             "is_restricted": self.is_restricted,
+            "note_shard": note_shard(self.corpus, self.chart_id),
         }
 
 
@@ -113,6 +114,7 @@ class Label:
             "position": self.position,
             "code": self.code,
             "source_code": self.source_code,
+            "note_shard": note_shard(self.corpus, self.chart_id),
         }
 
 
@@ -124,11 +126,12 @@ class EvidenceSpan:
     chart_id: str
     document_id: str
     code: str
+    source_code: str
     fragments: tuple[Fragment, ...]
     evidence_text: str = field(repr=False)
 
     @classmethod
-    def cut(cls, document: Document, code: str, fragments: Iterable[Fragment]) -> EvidenceSpan:
+    def cut(cls, document: Document, code: str, source_code: str, fragments: Iterable[Fragment]) -> EvidenceSpan:
         """Cut the fragments out of the document's text, in whatever order they come.
 
         Raises:
@@ -149,7 +152,7 @@ class EvidenceSpan:
         if previous_end > len(document.text):
             raise ValueError(f"fragment ends at {previous_end}, the note has {len(document.text)} characters")
         text = " ".join(document.text[begin:end] for begin, end in ordered)
-        return cls(document.corpus, document.chart_id, document.document_id, code, ordered, text)
+        return cls(document.corpus, document.chart_id, document.document_id, code, source_code, ordered, text)
 
     @property
     def begin(self) -> int:
@@ -168,6 +171,7 @@ class EvidenceSpan:
             "chart_id": self.chart_id,
             "document_id": self.document_id,
             "code": self.code,
+            "source_code": self.source_code,
             "begin": self.begin,
             "end": self.end,
             "fragments": [{"begin": begin, "end": end} for begin, end in self.fragments],
@@ -175,12 +179,34 @@ class EvidenceSpan:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class AnnotatedNote:
+    """A note with what its source says of it.
+
+    Codes of a chart come with one of its notes, so that whoever takes in a stream of these has all of a corpus.
+    """
+
+    document: Document
+    labels: tuple[Label, ...] = ()
+    evidence: tuple[EvidenceSpan, ...] = ()
+
+
 @dataclass
 class LoadCounts:
-    """What a load kept and dropped, and why, by kind of row; ``remarks`` count what was noticed but not dropped."""
+    """What a load kept and left out, and why, by kind of row; complete once the corpus is read to its end.
+
+    Attributes:
+        kept: Rows kept.
+        dropped: Rows left out, by reason; unreadable ones among them.
+        unreadable: Rows that are not what the layout promises, by reason.
+        places: The first of these, as ``file, line: reason``.
+        remarks: What was noticed and drops nothing.
+    """
 
     kept: Counter[RowKind] = field(default_factory=Counter)
     dropped: Counter[tuple[RowKind, str]] = field(default_factory=Counter)
+    unreadable: Counter[tuple[RowKind, str]] = field(default_factory=Counter)
+    places: list[str] = field(default_factory=list)
     remarks: Counter[str] = field(default_factory=Counter)
 
     def seen(self, kind: RowKind) -> int:
@@ -192,9 +218,16 @@ class LoadCounts:
         self.kept[kind] += number
 
     def drop(self, kind: RowKind, reason: str, number: int = 1) -> None:
-        """Count rows dropped for a reason."""
+        """Count rows that are well-formed and not wanted (another code system, another split)."""
         if number:
             self.dropped[kind, reason] += number
+
+    def refuse(self, kind: RowKind, reason: str, path: Path, line: int | None = None) -> None:
+        """Count a row that cannot be read; too many of them fail the gate ``rows_readable``."""
+        self.drop(kind, reason)
+        self.unreadable[kind, reason] += 1
+        if len(self.places) < _MOST_PLACES:
+            self.places.append(f"{path}{'' if line is None else f', line {line}'}: {reason}")
 
     def withdraw(self, kind: RowKind, reason: str, number: int) -> None:
         """Turn rows counted as kept into dropped ones, where a later file decides."""
@@ -205,9 +238,6 @@ class LoadCounts:
         """Count something worth knowing that drops nothing."""
         if number:
             self.remarks[name] += number
-
-    def __add__(self, other: LoadCounts) -> LoadCounts:
-        return LoadCounts(self.kept + other.kept, self.dropped + other.dropped, self.remarks + other.remarks)
 
     def metadata(self) -> dict[str, int]:
         """Flat figures for people, e.g. ``documents_kept`` and ``documents_dropped_no_icd10_code``."""
@@ -222,30 +252,19 @@ class LoadCounts:
 
 @dataclass
 class Corpus:
-    """A corpus in memory, in the order of its source."""
+    """A corpus in memory, in the order of its source; for small ones and for tests."""
 
     documents: list[Document] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
     evidence: list[EvidenceSpan] = field(default_factory=list)
     counts: LoadCounts = field(default_factory=LoadCounts)
 
-    def rows(self, contract: TableContract) -> Iterator[dict[str, Any]]:
-        """Rows for one of the three ``corpus`` tables, made one at a time.
-
-        Raises:
-            KeyError: The contract is not one of them.
-        """
-        items: dict[str, list[Document] | list[Label] | list[EvidenceSpan]] = {
-            DOCUMENTS.name: self.documents,
-            LABELS.name: self.labels,
-            EVIDENCE.name: self.evidence,
-        }
-        return (item.row() for item in items[contract.name])
-
-    def __add__(self, other: Corpus) -> Corpus:
-        return Corpus(
-            self.documents + other.documents,
-            self.labels + other.labels,
-            self.evidence + other.evidence,
-            self.counts + other.counts,
-        )
+    @classmethod
+    def collect(cls, read: Callable[[LoadCounts], Iterable[AnnotatedNote]]) -> Corpus:
+        """Read a corpus to its end."""
+        corpus = cls()
+        for note in read(corpus.counts):
+            corpus.documents.append(note.document)
+            corpus.labels += note.labels
+            corpus.evidence += note.evidence
+        return corpus

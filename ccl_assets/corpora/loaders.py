@@ -1,14 +1,14 @@
-"""The corpora by name: what each needs, whether its text is restricted, how it is loaded and from which files."""
+"""The corpora by name: what each needs, whether its text is restricted, how it is read and from which files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ccl_assets.corpora import aci_bench, codiesp, mdace, mimic_iv
 from ccl_assets.corpora.csv_files import check_columns
-from ccl_assets.corpora.documents import Corpus, CorpusFormatError
+from ccl_assets.corpora.documents import AnnotatedNote, Corpus, CorpusFormatError, LoadCounts
 from ccl_assets.corpora.sample import FILES
 from ccl_assets.resources.corpus_paths import CorpusPaths
 
@@ -19,6 +19,7 @@ __all__ = [
     "CorpusSource",
     "check_headings",
     "load",
+    "read",
     "source_files",
 ]
 
@@ -37,7 +38,7 @@ class CorpusSource:
         required: Fields of :class:`CorpusPaths` it cannot do without.
         optional: Further fields it uses if set.
         is_restricted: Whether a data-use agreement binds its text to this host.
-        read: Loads it; called only when the required paths are set.
+        read: Streams it: paths, counts to fill, whether to mark it restricted. Called only when the required paths are set.
         files: The files ``read`` would read.
         check_headings: Refuses files that lack a column, without reading them through.
     """
@@ -47,7 +48,7 @@ class CorpusSource:
     required: tuple[str, ...]
     optional: tuple[str, ...]
     is_restricted: bool
-    read: Callable[[CorpusPaths, bool], Corpus]
+    read: Callable[[CorpusPaths, LoadCounts, bool], Iterator[AnnotatedNote]]
     files: Callable[[CorpusPaths], list[Path]]
     check_headings: Callable[[CorpusPaths], None] = lambda _: None
 
@@ -121,11 +122,10 @@ def _sample_files() -> tuple[mimic_iv.MimicIvFiles, mdace.MdaceFiles]:
     )
 
 
-def _read_sample(is_restricted: bool) -> Corpus:
+def _read_sample(_: CorpusPaths, counts: LoadCounts, is_restricted: bool) -> Iterator[AnnotatedNote]:
     notes, charts = _sample_files()
-    return mimic_iv.load(notes, corpus="sample", is_restricted=is_restricted) + mdace.load(
-        charts, corpus="sample", is_restricted=is_restricted
-    )
+    yield from mimic_iv.read(notes, counts, corpus="sample", is_restricted=is_restricted)
+    yield from mdace.read(charts, counts, corpus="sample", is_restricted=is_restricted)
 
 
 CORPORA: dict[str, CorpusSource] = {
@@ -137,7 +137,7 @@ CORPORA: dict[str, CorpusSource] = {
             (),
             (),
             False,
-            lambda _, restricted: _read_sample(restricted),
+            _read_sample,
             lambda _: [path for files in _sample_files() for path in files.paths],
         ),
         CorpusSource(
@@ -146,7 +146,7 @@ CORPORA: dict[str, CorpusSource] = {
             ("mimic_iv_note", "mimic_iv"),
             ("edin_split",),
             True,
-            lambda paths, restricted: mimic_iv.load(_mimic_iv_files(paths), is_restricted=restricted),
+            lambda paths, counts, restricted: mimic_iv.read(_mimic_iv_files(paths), counts, is_restricted=restricted),
             lambda paths: _mimic_iv_files(paths).paths,
             _check_mimic_iv,
         ),
@@ -156,7 +156,7 @@ CORPORA: dict[str, CorpusSource] = {
             ("mdace", "mimic_iii"),
             (),
             True,
-            lambda paths, restricted: mdace.load(_mdace_files(paths), is_restricted=restricted),
+            lambda paths, counts, restricted: mdace.read(_mdace_files(paths), counts, is_restricted=restricted),
             lambda paths: _mdace_files(paths).paths,
             _check_mdace,
         ),
@@ -166,7 +166,7 @@ CORPORA: dict[str, CorpusSource] = {
             ("aci_bench",),
             ("aci_labels",),
             False,
-            lambda paths, restricted: aci_bench.load(_aci_bench_files(paths), is_restricted=restricted),
+            lambda paths, counts, restricted: aci_bench.read(_aci_bench_files(paths), counts, is_restricted=restricted),
             lambda paths: _aci_bench_files(paths).paths,
             _check_aci_bench,
         ),
@@ -176,29 +176,39 @@ CORPORA: dict[str, CorpusSource] = {
             ("codiesp",),
             (),
             False,
-            lambda paths, restricted: codiesp.load(codiesp.find_splits(_set(paths.codiesp)), is_restricted=restricted),
+            lambda paths, counts, restricted: codiesp.read(
+                codiesp.find_splits(_set(paths.codiesp)), counts, is_restricted=restricted
+            ),
             lambda paths: [path for split in codiesp.find_splits(_set(paths.codiesp)) for path in split.paths],
         ),
     )
 }
 
 
-def load(corpus: str, paths: CorpusPaths, *, is_restricted: bool | None = None) -> Corpus:
-    """Load a corpus.
+def read(
+    corpus: str, paths: CorpusPaths, counts: LoadCounts, *, is_restricted: bool | None = None
+) -> Iterator[AnnotatedNote]:
+    """Stream a corpus.
 
     Args:
         corpus: A key of :data:`CORPORA`.
         paths: Where the user's corpora are.
+        counts: Filled as the notes come.
         is_restricted: Overrides the corpus's own mark.
 
     Raises:
         CorpusNotConfiguredError: A required path is not set.
-        CorpusFormatError: Files are missing or malformed.
+        CorpusFormatError: Files are missing or malformed; some of it shows only while the notes come.
         KeyError: No such corpus.
     """
     source = CORPORA[corpus]
     source.check(paths)
-    return source.read(paths, source.is_restricted if is_restricted is None else is_restricted)
+    return source.read(paths, counts, source.is_restricted if is_restricted is None else is_restricted)
+
+
+def load(corpus: str, paths: CorpusPaths, *, is_restricted: bool | None = None) -> Corpus:
+    """Read a corpus into memory; see :func:`read`."""
+    return Corpus.collect(lambda counts: read(corpus, paths, counts, is_restricted=is_restricted))
 
 
 def source_files(corpus: str, paths: CorpusPaths) -> list[Path]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ccl_assets.corpora.csv_files import find_file, read_csv
 from ccl_assets.corpora.documents import (
-    Corpus,
+    AnnotatedNote,
     CorpusFormatError,
     Document,
     EvidenceSpan,
@@ -79,14 +79,15 @@ class _Note:
     annotations: tuple[tuple[str, str, int, int], ...]  # code system, code, begin, end
 
 
-def load(files: MdaceFiles, *, corpus: str = SOURCE, is_restricted: bool = True) -> Corpus:
-    """Load the annotated notes, their codes and their evidence spans.
+def read(
+    files: MdaceFiles, counts: LoadCounts, *, corpus: str = SOURCE, is_restricted: bool = True
+) -> Iterator[AnnotatedNote]:
+    """Read the annotated notes, their codes and their evidence spans.
 
     Raises:
         CorpusFormatError: A malformed file, notes whose text is missing, offsets outside a note, a chart in two splits
             or a split that names charts without annotations.
     """
-    counts = LoadCounts()
     splits = read_splits(files)
     notes = [note for path in files.annotations for note in _read_annotations(path)]
     if absent := sorted(splits.keys() - {note.chart_id for note in notes}):
@@ -96,7 +97,6 @@ def load(files: MdaceFiles, *, corpus: str = SOURCE, is_restricted: bool = True)
             _AS_PUBLISHED,
         )
     texts = read_texts(files, {note.note_id for note in notes if note.chart_id in splits})
-    result = Corpus(counts=counts)
     seen: set[str] = set()
     for note in notes:
         if note.note_id in seen:
@@ -109,11 +109,7 @@ def load(files: MdaceFiles, *, corpus: str = SOURCE, is_restricted: bool = True)
         split, text = splits[note.chart_id], texts[note.note_id]
         document = Document(corpus, note.note_id, note.chart_id, SOURCE, split, note.category, text, is_restricted)
         counts.keep("documents")
-        spans, labels = _spans_and_labels(note, document, counts)
-        result.documents.append(document)
-        result.evidence += spans
-        result.labels += labels
-    return result
+        yield _annotated(note, document, counts)
 
 
 def read_splits(files: MdaceFiles) -> dict[str, str]:
@@ -147,8 +143,9 @@ def read_texts(files: MdaceFiles, note_ids: set[str]) -> dict[str, str]:
         CorpusFormatError: The file is malformed, or some notes are not in it.
     """
     texts: dict[str, str] = {}
-    for _, _, (note_id, text) in read_csv(files.noteevents, NOTE_COLUMNS):
-        if note_id in note_ids and text:
+    # of two million rows some thousand are wanted: a bad one among the others does not matter, a wanted one will be missing
+    for _, _, (note_id, text) in read_csv(files.noteevents, NOTE_COLUMNS, lambda *_: None):
+        if note_id in note_ids and text.strip():
             texts[note_id] = text
             if len(texts) == len(note_ids):
                 break
@@ -162,7 +159,7 @@ def read_texts(files: MdaceFiles, note_ids: set[str]) -> dict[str, str]:
     return texts
 
 
-def _spans_and_labels(note: _Note, document: Document, counts: LoadCounts) -> tuple[list[EvidenceSpan], list[Label]]:
+def _annotated(note: _Note, document: Document, counts: LoadCounts) -> AnnotatedNote:
     spans: list[EvidenceSpan] = []
     labels: dict[str, Label] = {}
     seen: set[tuple[str, int, int]] = set()
@@ -170,21 +167,22 @@ def _spans_and_labels(note: _Note, document: Document, counts: LoadCounts) -> tu
         if system != _CODE_SYSTEM:
             counts.drop("evidence", f"code_system_{category_key(system)}")
             continue
-        where = f"{note.where}.annotations[{number}]"
         try:
             code = dot_code(source_code)
-        except ValueError as error:
-            raise CorpusFormatError(note.path, f"{where}.code is {error}", _AS_PUBLISHED) from None
+        except ValueError:
+            counts.refuse("evidence", "malformed_code", note.path)
+            continue
         if (code, begin, end) in seen:
             counts.drop("evidence", "repeated_span")
             continue
         seen.add((code, begin, end))
         try:
-            spans.append(EvidenceSpan.cut(document, code, [(begin, end)]))
+            spans.append(EvidenceSpan.cut(document, code, source_code, [(begin, end)]))
         except ValueError as error:
+            # not counted as one bad row: annotations quote no text, so this may be all that shows that every offset is shifted
             raise CorpusFormatError(
                 note.path,
-                f"{where} of note {note.note_id} does not fit the text: {error}",
+                f"{note.where}.annotations[{number}] of note {note.note_id} does not fit the text: {error}",
                 "use NOTEEVENTS of MIMIC-III 1.4 as published, its newlines and spaces untouched",
             ) from None
         counts.keep("evidence")
@@ -193,7 +191,7 @@ def _spans_and_labels(note: _Note, document: Document, counts: LoadCounts) -> tu
                 document.corpus, document.chart_id, document.document_id, len(labels) + 1, code, source_code
             )
             counts.keep("labels")
-    return spans, list(labels.values())
+    return AnnotatedNote(document, tuple(labels.values()), tuple(spans))
 
 
 def _read_annotations(path: Path) -> Iterator[_Note]:

@@ -1,20 +1,21 @@
 """MIMIC-IV: discharge notes of MIMIC-IV-Note 2.2 and the ICD-10-CM codes of MIMIC-IV 2.2; codes only, no evidence.
 
-Codes belong to the admission (chart), which may have several notes (discharge summaries and addenda). Both files are
-streamed; what a load holds is the text of charts with ICD-10 codes (about 122,000 notes, 1.3 GB, for all of MIMIC-IV).
+Codes belong to the admission (chart), which may have several notes (discharge summaries and addenda). The codes are read first
+and held; the notes are streamed, and the first note of a chart brings the chart's codes.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import sys
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ccl_assets.corpora.csv_files import check_columns, find_file, read_csv
 from ccl_assets.corpora.documents import (
     UNANNOTATED,
-    Corpus,
+    AnnotatedNote,
     CorpusFormatError,
     Document,
     Label,
@@ -61,36 +62,30 @@ class MimicIvFiles:
 def read_labels(files: MimicIvFiles, counts: LoadCounts, *, corpus: str = SOURCE) -> Iterator[Label]:
     """Stream the ICD-10-CM codes of all admissions; ICD-9 rows are counted and dropped.
 
-    ``position`` is the source's ``seq_num``. A code given twice to an admission is kept where it stands first.
+    ``position`` is the source's ``seq_num``.
 
     Raises:
-        CorpusFormatError: Wrong columns, a damaged file, a ``seq_num`` or ``icd_version`` that is neither.
+        CorpusFormatError: Wrong columns or a damaged file.
     """
-    seen: set[tuple[str, str]] = set()
-    for row, line, (chart_id, rank, source_code, version) in read_csv(files.diagnoses, CODE_COLUMNS):
-        if version not in _ICD_VERSIONS or not rank.isdecimal():
-            column = "seq_num" if version in _ICD_VERSIONS else "icd_version"
-            raise CorpusFormatError(
-                files.diagnoses,
-                f"row {row} has no valid {column}",
-                "take diagnoses_icd.csv as published",
-                line=line,
-                column=column,
-            )
+    path = files.diagnoses
+    refuse = partial(counts.refuse, "labels")
+    for _, line, (chart_id, rank, source_code, version) in read_csv(path, CODE_COLUMNS, refuse):
         if version == "9":
             counts.drop("labels", "icd_9")
-            continue
-        try:
-            code = dot_code(source_code)
-        except ValueError:
-            counts.drop("labels", "malformed_code")
-            continue
-        if (chart_id, code) in seen:
-            counts.drop("labels", "repeated_code")
-            continue
-        seen.add((chart_id, code))
-        counts.keep("labels")
-        yield Label(corpus, chart_id, None, int(rank), code, source_code)
+        elif version != "10":
+            refuse("no_icd_version", path, line)
+        elif not rank.isdecimal():
+            refuse("no_seq_num", path, line)
+        elif not chart_id:
+            refuse("no_admission", path, line)
+        else:
+            try:
+                code = dot_code(source_code)
+            except ValueError:
+                refuse("malformed_code", path, line)
+                continue
+            # millions of labels share some ten thousand codes and two hundred thousand admissions
+            yield Label(corpus, sys.intern(chart_id), None, int(rank), code, sys.intern(source_code))
 
 
 def read_documents(
@@ -113,26 +108,22 @@ def read_documents(
         is_restricted: Whether the text is bound to this host.
 
     Raises:
-        CorpusFormatError: Wrong columns, a damaged file, or a note id that is repeated.
+        CorpusFormatError: Wrong columns or a damaged file.
     """
+    path = files.discharge
+    refuse = partial(counts.refuse, "documents")
     seen: set[str] = set()
-    for row, line, (note_id, chart_id, note_type, text) in read_csv(files.discharge, NOTE_COLUMNS):
+    for _, line, (note_id, chart_id, note_type, text) in read_csv(path, NOTE_COLUMNS, refuse):
         if note_id in seen:
-            raise CorpusFormatError(
-                files.discharge,
-                f"row {row} repeats note_id {note_id}",
-                "the file was joined or edited; take it as published",
-                line=line,
-                column="note_id",
-            )
-        seen.add(note_id)
-        if not chart_id:
-            counts.drop("documents", "no_admission")
+            refuse("repeated_note_id", path, line)
+        elif not chart_id:
+            refuse("no_admission", path, line)
+        elif not text.strip():
+            refuse("empty_text", path, line)
         elif charts is not None and chart_id not in charts:
             counts.drop("documents", "no_icd10_code")
-        elif not text.strip():
-            counts.drop("documents", "empty_text")
         else:
+            seen.add(note_id)
             counts.keep("documents")
             split = (splits or {}).get(chart_id, UNANNOTATED)
             category = _CATEGORIES.get(note_type) or category_key(note_type)
@@ -161,28 +152,40 @@ def read_split(path: Path) -> dict[str, str]:
     return splits
 
 
-def load(files: MimicIvFiles, *, corpus: str = SOURCE, is_restricted: bool = True) -> Corpus:
-    """Load all notes of admissions that have ICD-10-CM codes, and these codes.
+def read(
+    files: MimicIvFiles, counts: LoadCounts, *, corpus: str = SOURCE, is_restricted: bool = True
+) -> Iterator[AnnotatedNote]:
+    """Stream all notes of admissions that have ICD-10-CM codes, the chart's codes with its first note.
+
+    A code given twice to an admission is kept where it stands first.
 
     Raises:
         CorpusFormatError: As the readers, or a split file of another corpus.
     """
-    counts = LoadCounts()
     check_columns(files.discharge, NOTE_COLUMNS)  # before minutes are spent on the codes
     splits = read_split(files.split) if files.split else {}
-    labels = list(read_labels(files, counts, corpus=corpus))
-    coded = {label.chart_id for label in labels}
-    if splits and coded.isdisjoint(splits):
+    charts: dict[str, list[Label]] = {}
+    for label in read_labels(files, counts, corpus=corpus):
+        labels = charts.setdefault(label.chart_id, [])
+        if any(label.code == known.code for known in labels):
+            counts.drop("labels", "repeated_code")
+        else:
+            counts.keep("labels")
+            labels.append(label)
+    if splits and charts.keys().isdisjoint(splits):
         assert files.split is not None
         raise CorpusFormatError(
             files.split, "names none of the admissions", "set CCL_EDIN_SPLIT to the split of MIMIC-IV, not of MIMIC-III"
         )
-    documents = list(
-        read_documents(files, counts, charts=coded, splits=splits, corpus=corpus, is_restricted=is_restricted)
-    )
-    notes = Counter(document.chart_id for document in documents)
-    kept = [label for label in labels if label.chart_id in notes]
-    counts.withdraw("labels", "chart_without_note", len(labels) - len(kept))
-    counts.remark("charts_without_note", len(coded - notes.keys()))
-    counts.remark("charts_with_several_notes", sum(number > 1 for number in notes.values()))
-    return Corpus(documents, kept, [], counts)
+    first: set[str] = set()
+    several: set[str] = set()
+    for document in read_documents(
+        files, counts, charts=charts, splits=splits, corpus=corpus, is_restricted=is_restricted
+    ):
+        chart = document.chart_id
+        (several if chart in first else first).add(chart)
+        labels, charts[chart] = charts[chart], []
+        yield AnnotatedNote(document, tuple(labels))
+    counts.withdraw("labels", "chart_without_note", sum(map(len, charts.values())))
+    counts.remark("charts_without_note", len(charts) - len(first))
+    counts.remark("charts_with_several_notes", len(several))

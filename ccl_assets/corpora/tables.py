@@ -7,6 +7,8 @@ from ccl_assets.table_contract import BOOLEAN, INTEGER, STRING, Column, TableCon
 CORPUS_COLUMN = Column("corpus", STRING, "Corpus partition key, e.g. `sample`.")
 CHART_COLUMN = Column("chart_id", STRING, "Admission (chart) the note belongs to.")
 DOCUMENT_COLUMN = Column("document_id", STRING, "Note id, unique within the corpus.")
+SHARD_COLUMN = Column("note_shard", STRING, "Note shard partition key of the chart, e.g. `shard_07`.")
+SOURCE_CODE_COLUMN = Column("source_code", STRING, "The code as the source writes it, which may be of another edition.")
 FRAGMENTS = pa.list_(
     pa.field(
         "element",
@@ -29,10 +31,13 @@ DOCUMENTS = TableContract(
         Column("character_count", INTEGER, "Code points of the text."),
         Column("text_sha256", STRING, "SHA-256 of the text in UTF-8."),
         Column("is_restricted", BOOLEAN, "Text may not leave this host (data-use agreement)."),
+        SHARD_COLUMN,
     ),
     key=("corpus", "document_id"),
     partition_column="corpus",
     has_note_text=True,
+    unhashed=("text",),  # text_sha256 stands for it
+    cluster_column="note_shard",
 )
 
 LABELS = TableContract(
@@ -43,11 +48,13 @@ LABELS = TableContract(
         CHART_COLUMN,
         Column("document_id", STRING, "Note the code is assigned to; empty where the source codes the chart.", True),
         Column("position", INTEGER, "Rank in the source, from 1."),
-        Column("code", STRING, "ICD-10-CM code with its dot."),
-        Column("source_code", STRING, "The code as the source writes it."),
+        Column("code", STRING, "Billable ICD-10-CM code of the active release, with its dot."),
+        SOURCE_CODE_COLUMN,
+        SHARD_COLUMN,
     ),
     key=("corpus", "chart_id", "document_id", "code"),
     partition_column="corpus",
+    cluster_column="note_shard",
 )
 
 EVIDENCE = TableContract(
@@ -57,7 +64,8 @@ EVIDENCE = TableContract(
         CORPUS_COLUMN,
         CHART_COLUMN,
         DOCUMENT_COLUMN,
-        Column("code", STRING, "ICD-10-CM code with its dot."),
+        Column("code", STRING, "Billable ICD-10-CM code of the active release, with its dot."),
+        SOURCE_CODE_COLUMN,
         Column("begin", INTEGER, "First code point of the first fragment."),
         Column("end", INTEGER, "One past the last code point of the last fragment."),
         Column("fragments", FRAGMENTS, "All fragments, end-exclusive code points, in reading order."),

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from ccl_assets.corpora.documents import Corpus
+from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
+
 DISCHARGE = ["note_id", "subject_id", "hadm_id", "note_type", "note_seq", "charttime", "storetime", "text"]
 DIAGNOSES = ["subject_id", "hadm_id", "seq_num", "icd_code", "icd_version"]
 NOTEEVENTS = [
@@ -54,6 +57,17 @@ def _write_csv(path: Path, heading: Sequence[str], rows: Iterable[Sequence[str]]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
     return path
+
+
+@pytest.fixture(scope="session")
+def check_rows() -> Callable[[Corpus], None]:
+    """Checks the rows of all three tables against their contracts."""
+
+    def check(corpus):
+        for contract, items in ((DOCUMENTS, corpus.documents), (LABELS, corpus.labels), (EVIDENCE, corpus.evidence)):
+            contract.check(contract.table(item.row() for item in items))
+
+    return check
 
 
 @pytest.fixture

@@ -2,9 +2,13 @@ from collections import Counter
 
 import pytest
 
-from ccl_assets.corpora.aci_bench import AciBenchFiles, load
-from ccl_assets.corpora.documents import CorpusFormatError
-from ccl_assets.corpora.tables import DOCUMENTS, LABELS
+from ccl_assets.corpora.aci_bench import AciBenchFiles, read
+from ccl_assets.corpora.documents import Corpus, CorpusFormatError
+
+
+def load(files):
+    return Corpus.collect(lambda counts: read(files, counts))
+
 
 HEADING = ["dataset", "encounter_id", "dialogue", "note"]
 SPLITS = {
@@ -43,7 +47,7 @@ def test_splits_follow_from_the_file_names_and_the_dialogue_is_left_out(root):
     assert corpus.counts.remarks["documents_without_codes"] == 5
 
 
-def test_labels_of_the_user_join_by_document_id(root, write_csv):
+def test_labels_of_the_user_join_by_document_id(root, write_csv, check_rows):
     rows = [("D2N168", "J44.1", "x"), ("D2N168", "f32a", "y"), ("D2N168", "J44.1", "x"), ("D2N999", "I10", "z")]
     path = write_csv(root / "labels/code_test.csv", ["Document ID", "ICD10", "Description"], rows)
     corpus = load(AciBenchFiles.find(root / "challenge_data", path))
@@ -53,8 +57,7 @@ def test_labels_of_the_user_join_by_document_id(root, write_csv):
     ]
     assert corpus.counts.dropped == {("labels", "repeated_code"): 1, ("labels", "unknown_document"): 1}
     assert load(AciBenchFiles.find(root, path.parent)).labels == corpus.labels
-    DOCUMENTS.check(DOCUMENTS.table(corpus.rows(DOCUMENTS)))
-    LABELS.check(LABELS.table(corpus.rows(LABELS)))
+    check_rows(corpus)
 
 
 def test_labels_with_other_ids_are_refused(root, write_csv):
@@ -63,10 +66,11 @@ def test_labels_with_other_ids_are_refused(root, write_csv):
         load(AciBenchFiles.find(root, path))
 
 
-def test_a_label_that_is_no_code_names_its_row(root, write_csv):
+def test_a_label_that_is_no_code_is_counted_with_its_place(root, write_csv):
     path = write_csv(root / "labels.csv", ["Document ID", "ICD10"], [("D2N168", "I10"), ("D2N168", "hypertension")])
-    with pytest.raises(CorpusFormatError, match=r"labels\.csv, line 3, column ICD10: row 2 is not the shape"):
-        load(AciBenchFiles.find(root, path))
+    counts = load(AciBenchFiles.find(root, path)).counts
+    assert counts.kept["labels"] == 1
+    assert counts.places == [f"{path}, line 3: malformed_code"]
 
 
 def test_a_missing_file_names_the_setting(root):
@@ -75,17 +79,20 @@ def test_a_missing_file_names_the_setting(root):
         AciBenchFiles.find(root)
 
 
-def test_a_repeated_note_is_refused(root, write_csv):
-    write_csv(root / "challenge_data/valid.csv", HEADING, [("aci", "D2N001", "", "HTN")])
-    with pytest.raises(CorpusFormatError, match="row 1 repeats encounter_id D2N001"):
-        load(AciBenchFiles.find(root))
+def test_repeated_and_empty_notes_are_counted(root, write_csv):
+    path = write_csv(
+        root / "challenge_data/valid.csv", HEADING, [("aci", "D2N001", "", "HTN"), ("aci", "D2N069", "", " \n")]
+    )
+    corpus = load(AciBenchFiles.find(root))
+    assert len(corpus.documents) == 4
+    assert corpus.counts.places == [f"{path}, line 2: repeated_note_id", f"{path}, line 4: empty_text"]
 
 
-def test_the_published_corpus_has_207_notes(development_corpora):
+def test_the_published_corpus_has_207_notes(development_corpora, check_rows):
     corpus = load(
         AciBenchFiles.find(development_corpora / "aci_bench"),
     )
     assert Counter(document.split for document in corpus.documents) == {"train": 67, "val": 20, "test": 120}
     assert [d.document_id for d in corpus.documents] == [f"D2N{number:03d}" for number in range(1, 208)]
     assert all(document.text.strip() for document in corpus.documents)
-    DOCUMENTS.check(DOCUMENTS.table(corpus.rows(DOCUMENTS)))
+    check_rows(corpus)

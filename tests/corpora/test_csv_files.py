@@ -96,11 +96,33 @@ def test_broken_rows_are_named_and_not_quoted(tmp_path, content, message):
     assert "DOE" not in str(error.value)
 
 
-def test_another_encoding_is_refused(tmp_path):
+def test_single_bad_rows_are_told_and_left_out_and_the_rows_around_them_come(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(f'id,text\n1,"a\n\xe9b"\n2,naïve\n3,{SECRET}, and more\n4,c\n'.encode("latin-1"))
+    told = []
+    rows = read_csv(path, ["id", "text"], lambda *fault: told.append(fault))
+    assert [row.values for row in rows] == [("4", "c")]
+    assert told == [("not_utf8", path, 3), ("not_utf8", path, 4), ("other_field_count", path, 5)]
+
+
+def test_what_is_not_utf_8_in_an_unwanted_column_does_not_matter(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes("id,text\n1,naïve\n".encode("latin-1"))
-    with pytest.raises(CorpusFormatError, match="not UTF-8"):
-        list(read_csv(path, ["id"]))
+    assert [row.values for row in read_csv(path, ["id"])] == [("1",)]
+
+
+def test_without_anyone_to_tell_a_bad_row_is_an_error(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("id,text\n1,naïve\n".encode("latin-1"))
+    with pytest.raises(CorpusFormatError, match="line 2: row 1 is not UTF-8"):
+        list(read_csv(path, ["id", "text"]))
+
+
+def test_a_plain_file_that_ends_within_a_row_is_cut_short(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,text\n1,x\n2,y\n3")
+    with pytest.raises(CorpusFormatError, match=r"line 4: row 3 has 1 fields, the heading 2; the file is cut short"):
+        list(read_csv(path, ["id", "text"], lambda *_: None))
 
 
 def test_notes_longer_than_the_csv_module_likes_are_read(tmp_path):

@@ -4,9 +4,13 @@ import pyarrow as pa
 import pytest
 from pyarrow import feather
 
-from ccl_assets.corpora.documents import CorpusFormatError, LoadCounts
-from ccl_assets.corpora.mimic_iv import MimicIvFiles, load, read_documents, read_labels
-from ccl_assets.corpora.tables import DOCUMENTS, LABELS
+from ccl_assets.corpora.documents import Corpus, CorpusFormatError, LoadCounts
+from ccl_assets.corpora.mimic_iv import MimicIvFiles, read, read_documents, read_labels
+
+
+def load(files):
+    return Corpus.collect(lambda counts: read(files, counts))
+
 
 TEXT = ' \nName:  ___\r\n \nDischarge Diagnosis:\nCOPD exacerbation, "wheezy"\nHTN\n'
 
@@ -52,7 +56,7 @@ def test_an_admission_keeps_all_its_notes_and_gets_its_codes_once(write_mimic_iv
     assert corpus.counts.remarks["charts_with_several_notes"] == 1
 
 
-def test_charts_without_note_or_without_icd_10_are_counted_not_kept(write_mimic_iv):
+def test_charts_without_note_or_without_icd_10_are_counted_not_kept(write_mimic_iv, check_rows):
     roots = write_mimic_iv(
         [("n1", "21", "DS", "a"), ("n2", "22", "DS", "b"), ("n3", "", "RR", "c"), ("n4", "21", "AD", " \n")],
         [
@@ -82,8 +86,7 @@ def test_charts_without_note_or_without_icd_10_are_counted_not_kept(write_mimic_
         "evidence_kept": 0,
         "charts_without_note": 1,
     }
-    DOCUMENTS.check(DOCUMENTS.table(corpus.rows(DOCUMENTS)))
-    LABELS.check(LABELS.table(corpus.rows(LABELS)))
+    check_rows(corpus)
 
 
 def test_notes_and_codes_are_streamed(write_mimic_iv):
@@ -100,18 +103,56 @@ def test_wrong_columns_of_the_notes_are_found_before_the_codes_are_read(write_mi
 
 
 @pytest.mark.parametrize(
-    ("row", "column"), [(("21", "first", "I10", "10"), "seq_num"), (("21", "1", "I10", ""), "icd_version")]
+    ("row", "reason"),
+    [
+        (("21", "first", "I10", "10"), "no_seq_num"),
+        (("21", "1", "I10", ""), "no_icd_version"),
+        (("21", "1", "I10", "11"), "no_icd_version"),
+        (("", "1", "I10", "10"), "no_admission"),
+        (("21", "1", "high blood pressure", "10"), "malformed_code"),
+    ],
 )
-def test_a_row_that_says_neither_rank_nor_version_is_refused(write_mimic_iv, row, column):
-    roots = write_mimic_iv([("n1", "21", "DS", "a")], [("21", "1", "I10", "10"), row])
-    with pytest.raises(CorpusFormatError, match=f"line 3, column {column}: row 2 has no valid {column}"):
-        load(MimicIvFiles.find(*roots))
+def test_a_single_bad_row_of_the_codes_is_counted_with_its_place_and_not_quoted(write_mimic_iv, row, reason):
+    files = MimicIvFiles.find(*write_mimic_iv([("n1", "21", "DS", "a")], [("21", "1", "I10", "10"), row]))
+    corpus = load(files)
+    assert codes_of(corpus, "21") == ["I10"]
+    assert corpus.counts.unreadable == {("labels", reason): 1}
+    assert corpus.counts.places == [f"{files.diagnoses}, line 3: {reason}"]
 
 
-def test_a_repeated_note_is_refused(write_mimic_iv):
+def test_of_notes_with_one_id_the_first_is_kept_and_the_others_are_counted(write_mimic_iv):
     roots = write_mimic_iv([("n1", "21", "DS", "a"), ("n1", "21", "DS", "b")], [("21", "1", "I10", "10")])
-    with pytest.raises(CorpusFormatError, match="row 2 repeats note_id n1"):
-        load(MimicIvFiles.find(*roots))
+    corpus = load(MimicIvFiles.find(*roots))
+    assert [document.text for document in corpus.documents] == ["a"]
+    assert corpus.counts.unreadable == {("documents", "repeated_note_id"): 1}
+
+
+def test_the_codes_of_a_chart_come_once_with_its_first_note(write_mimic_iv):
+    roots = write_mimic_iv(
+        [("n1", "21", "DS", "a"), ("n2", "22", "DS", "b"), ("n3", "21", "AD", "c")],
+        [("21", "1", "I10", "10"), ("22", "1", "E119", "10")],
+    )
+    notes = list(read(MimicIvFiles.find(*roots), LoadCounts()))
+    assert [(note.document.document_id, [label.code for label in note.labels]) for note in notes] == [
+        ("n1", ["I10"]),
+        ("n2", ["E11.9"]),
+        ("n3", []),
+    ]
+
+
+def test_a_note_that_is_not_utf_8_is_counted_and_the_others_are_read(write_mimic_iv):
+    roots = write_mimic_iv([("n1", "21", "DS", "naïve"), ("n2", "21", "DS", "é b")], [("21", "1", "I10", "10")], ".csv")
+    files = MimicIvFiles.find(*roots)
+    files.discharge.write_bytes(files.discharge.read_bytes().replace("naïve".encode(), "naïve".encode("latin-1")))
+    corpus = load(files)
+    assert [document.text for document in corpus.documents] == ["é b"]
+    assert corpus.counts.places == [f"{files.discharge}, line 2: not_utf8"]
+
+
+def test_a_note_of_200_000_characters_is_read_whole(write_mimic_iv):
+    text = "Pt denies pain. \n" * 12_000
+    roots = write_mimic_iv([("n1", "21", "DS", text)], [("21", "1", "I10", "10")])
+    assert load(MimicIvFiles.find(*roots)).documents[0].text == text
 
 
 def test_notes_cut_short_name_file_and_row(write_mimic_iv):

@@ -6,7 +6,6 @@ import pytest
 from ccl_assets.corpora.loaders import load, source_files
 from ccl_assets.corpora.sample import FILES, NOTES
 from ccl_assets.corpora.sample.compile import read_notes
-from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
 from ccl_assets.icd.chapters import chapter_of
 from ccl_assets.resources.corpus_paths import CorpusPaths
 
@@ -36,9 +35,8 @@ def test_it_is_loaded_without_any_setting_from_its_own_files(corpus):
     assert {document.category for document in corpus.documents} == {"discharge_summary", "visit_note"}
 
 
-def test_rows_fit_the_contracts(corpus):
-    for contract in (DOCUMENTS, LABELS, EVIDENCE):
-        contract.check(contract.table(corpus.rows(contract)))
+def test_rows_fit_the_contracts(corpus, check_rows):
+    check_rows(corpus)
 
 
 def test_splits_are_as_planned(corpus):

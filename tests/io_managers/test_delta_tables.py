@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccl_assets.io_managers.delta_tables import DeltaTables, TableMissingError, content_hash
-from ccl_assets.io_managers.table_io_manager import TableIOManager
+from ccl_assets.io_managers.table_io_manager import PARTITION, TableIOManager
+from ccl_assets.table_asset import Input, inputs
 from ccl_assets.table_contract import (
     INTEGER,
     LONG,
@@ -103,6 +104,15 @@ class TestRoundTrip:
         rows = [row("I", "b", 1), row("I", "c", 0), row("I", "a", 2)]
         tables.write(COUNTS, COUNTS.table(rows), ["I"], COMMIT)
         assert tables.read(COUNTS, ["I"], ["count"]).to_pylist() == [{"count": 2}, {"count": 1}, {"count": 0}]
+
+    def test_only_rows_with_the_wanted_values_are_read_whatever_was_read_before(self, two_chapters):
+        assert len(rows_of(two_chapters)) == 3
+        found = two_chapters.read(COUNTS, None, ["code"], {"code": ["I10", "E11.9"]})
+        assert found["code"].to_pylist() == ["E11.9", "I10"]
+        assert two_chapters.read(COUNTS, ["I"], ["code"], {"code": ["I10", "E11.9"]})["code"].to_pylist() == ["I10"]
+        assert two_chapters.read(COUNTS, None, None, {"code": [], "count": [1]}).num_rows == 0
+        batches = list(two_chapters.batches(COUNTS, None, ["code"], {"count": [1], "code": ["I10"]}))
+        assert [code for batch in batches for code in batch["code"].to_pylist()] == ["I10"]
 
     def test_no_partitions_are_no_rows_and_all_partitions_are_all_rows_in_either_order(self, two_chapters):
         assert two_chapters.read(COUNTS, []).num_rows == 0
@@ -292,7 +302,7 @@ contract = TableContract(
     (Column("shard", STRING, "P."), Column("number", INTEGER, "N."), Column("generation", INTEGER, "G.")),
     key=("shard", "number"), partition_column="shard",
 )
-root, generations, *shards = sys.argv[1:]
+root, kind, generations, *shards = sys.argv[1:]
 tables = DeltaTables(root)
 import deltalake
 print("ready", flush=True)
@@ -300,7 +310,12 @@ sys.stdin.readline()
 for generation in range(int(generations)):
     for shard in shards:
         rows = [{"shard": shard, "number": n, "generation": generation} for n in range(200)]
-        tables.write(contract, contract.table(rows), [shard], {"run_id": str(generation)})
+        given = contract.table(rows)
+        if kind == "spool":
+            given = tables.spool(contract)
+            for row in rows:
+                given.append(row)
+        tables.write(contract, given, [shard], {"run_id": str(generation)})
 """
 GENERATIONS = TableContract(
     "test/generations",
@@ -311,9 +326,9 @@ GENERATIONS = TableContract(
 )
 
 
-def start_writer(root, generations, shards):
+def start_writer(root, kind, generations, shards):
     """A process that has imported everything and waits for a line on its standard input."""
-    command = [sys.executable, "-c", WRITER, str(root), str(generations), *shards]
+    command = [sys.executable, "-c", WRITER, str(root), kind, str(generations), *shards]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -325,10 +340,11 @@ def release(writers):
         writer.stdin.flush()
 
 
+@pytest.mark.parametrize("kind", ["table", "spool"])
 class TestOtherProcesses:
-    def test_first_writes_of_four_processes_lose_no_partition(self, tmp_path):
+    def test_first_writes_of_four_processes_lose_no_partition(self, tmp_path, kind):
         shares = [[f"{writer}-{number}" for number in range(4)] for writer in range(4)]
-        writers = [start_writer(tmp_path, 1, share) for share in shares]
+        writers = [start_writer(tmp_path, kind, 1, share) for share in shares]
         release(writers)
         for writer in writers:
             writer.communicate(timeout=60)
@@ -337,12 +353,20 @@ class TestOtherProcesses:
         assert sorted(found["shard"].unique().to_pylist()) == sorted(shard for share in shares for shard in share)
         assert found.num_rows == 16 * 200
 
-    def test_a_killed_writer_leaves_whole_partitions_and_a_rerun_continues(self, tmp_path):
+    def test_writers_of_one_partition_do_not_add_up(self, tmp_path, kind):
+        writers = [start_writer(tmp_path, kind, 5, ["a"]) for _ in range(2)]
+        release(writers)
+        for writer in writers:
+            writer.communicate(timeout=60)
+        assert [writer.returncode for writer in writers] == [0, 0]
+        assert DeltaTables(str(tmp_path)).read(GENERATIONS)["number"].to_pylist() == list(range(200))
+
+    def test_a_killed_writer_leaves_whole_partitions_and_a_rerun_continues(self, tmp_path, kind):
         moments = random.Random(7)
         shards = ["a", "b", "c"]
         tables = DeltaTables(str(tmp_path))
-        for _ in range(8):
-            writer = start_writer(tmp_path, 1000, shards)
+        for _ in range(5):
+            writer = start_writer(tmp_path, kind, 1000, shards)
             release([writer])
             time.sleep(moments.uniform(0, 0.6))
             writer.kill()
@@ -352,7 +376,7 @@ class TestOtherProcesses:
                     found = tables.read(GENERATIONS, [shard])
                     assert found["number"].to_pylist() == list(range(200))
                     assert len(found["generation"].unique()) == 1
-        again = start_writer(tmp_path, 1, shards)
+        again = start_writer(tmp_path, kind, 1, shards)
         release([again])
         again.communicate(timeout=60)
         assert again.returncode == 0
@@ -407,6 +431,22 @@ class TestInDagster:
             dg.materialize([fan_in, source], resources=resources, instance=instance)
         assert seen["one"]["code"].to_pylist() == ["I10", "I11.0"]
         assert seen["all"].to_pylist() == [{"code": "E11.9"}, {"code": "I10"}, {"code": "I11.0"}]
+
+    def test_an_input_gets_the_rows_it_names_those_of_the_run_s_partition_among_them(self, resources, two_chapters):
+        codes = dg.StaticPartitionsDefinition(["I10", "E11.9"])
+        chapters = dg.StaticPartitionsDefinition(["E", "I"])
+        seen = {}
+        source = dg.SourceAsset(["test", "counts"], partitions_def=chapters, io_manager_key="tables")
+        wanted = Input(COUNTS, dg.AllPartitionMapping(), ("code",), {"code": (PARTITION,), "count": (1, 2)})
+
+        @dg.asset(ins=inputs(counts=wanted), partitions_def=codes)
+        def one(context, counts):
+            seen[context.partition_key] = counts["code"].to_pylist()
+
+        with dg.DagsterInstance.ephemeral() as instance:
+            for code in ("I10", "E11.9"):
+                dg.materialize([one, source], resources=resources, instance=instance, partition_key=code)
+        assert seen == {"I10": ["I10"], "E11.9": ["E11.9"]}
 
     def test_the_commit_names_the_run_and_the_metadata_the_table(self, resources, tables):
         from deltalake import DeltaTable
