@@ -44,6 +44,7 @@ WHERE excluded.error IS NULL OR completions.error IS NOT NULL
 """
 _KEYS_PER_QUERY = 500  # SQLite bounds the variables of a statement
 _BUSY_TIMEOUT_S = 60.0
+_LONGEST_LOG_BYTES = 64 * 1024 * 1024  # kept of a write-ahead log that a long reader made grow
 
 
 class CompletionStoreError(RuntimeError):
@@ -146,6 +147,7 @@ class CompletionStore:
         try:
             _enter_write_ahead_logging(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA journal_size_limit = {_LONGEST_LOG_BYTES}")
             connection.execute(_SCHEMA)
         except BaseException:
             connection.close()

@@ -8,7 +8,6 @@ from typing import Literal
 from ccl_assets.resources.settings import Settings
 from ccl_assets.resources.text_generation.requests import TextGenerator
 
-_MODEL_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 Role = Literal["miner", "synthesizer", "coder"]
 
 
@@ -85,9 +84,4 @@ class LanguageModels:
     def _directory(self, model: str) -> Path:
         from ccl_assets.resources.small_language_model import resolve_model
 
-        found = resolve_model(model, self._settings.artifacts / "models")
-        if isinstance(found, Path):
-            return found
-        from huggingface_hub import snapshot_download
-
-        return Path(snapshot_download(found, allow_patterns=_MODEL_FILES))
+        return resolve_model(model, self._settings.artifacts / "models")

@@ -23,8 +23,9 @@ class Row:
     Attributes:
         prompt: Token ids.
         max_tokens: Longest answer.
-        temperature: 0 is greedy. Sampling is seeded by the prompt: a repeated run gives the same answer.
+        temperature: 0 is greedy. Sampling is seeded by prompt and sample number: a repeated run gives the same answer.
         stop: Texts that end the answer.
+        sample: Number of the sample.
         tokens: The answer so far, without an end token.
         text: The answer, once it ended.
         finish_reason: ``stop`` or ``length``, once it ended.
@@ -34,6 +35,7 @@ class Row:
     max_tokens: int
     temperature: float = 0.0
     stop: tuple[str, ...] = ()
+    sample: int = 0
     tokens: list[int] = field(default_factory=list)
     text: str = ""
     finish_reason: str | None = None
@@ -142,5 +144,6 @@ def _generator(row: Row) -> Any:
 
     if row.temperature <= 0:
         return None
-    seed = hashlib.sha256(",".join(map(str, row.prompt)).encode()).digest()[:7]
+    numbers = [*row.prompt, f"sample {row.sample}"] if row.sample else row.prompt
+    seed = hashlib.sha256(",".join(map(str, numbers)).encode()).digest()[:7]
     return torch.Generator().manual_seed(int.from_bytes(seed, "big"))

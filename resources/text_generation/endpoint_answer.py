@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -12,40 +11,41 @@ _HARMLESS_NAME = re.compile(r"[\w./:@+-]{1,120}")  # what a server says is quote
 _SNAPSHOT = re.compile(r"-\d[\d-]*")
 
 
-def read_answer(request: GenerationRequest, model: str, response: Any, seconds: float) -> Completion:
-    """Turn a response into a completion; whatever is wrong with it becomes an error completion that quotes nothing.
+class GarbledAnswerError(ValueError):
+    """The body is no chat completion; a proxy's page or half a body may be whole the next time."""
+
+
+def read_answer(request: GenerationRequest, body: Any, seconds: float) -> Completion:
+    """Turn a decoded body into a completion; an answer that cannot be used becomes an error completion that quotes nothing.
+
+    Whether an answer keeps to the schema it was asked for is the caller's business: there are servers that ignore schemas and yet
+    answer well.
 
     Args:
         request: What was asked.
-        model: The model that was asked.
-        response: What the client made of the body: a chat completion, or nearly anything else.
+        body: A chat completion, or nearly anything else.
         seconds: Time from sending to answer.
+
+    Raises:
+        GarbledAnswerError: The body is no chat completion.
     """
-    choices = getattr(response, "choices", None)
+    choices = body.get("choices") if isinstance(body, dict) else None
     if not isinstance(choices, list) or not choices:
-        return failure(request, "the endpoint's answer is not a chat completion", seconds)
-    answered_by = getattr(response, "model", None)
-    if not _is_same_model(answered_by, model):
-        name = harmless(answered_by) or "an unreadable name"
-        return failure(
-            request, f"asked for model {model}, but {name} answered: set the model to the served name", seconds
-        )
-    text = getattr(getattr(choices[0], "message", None), "content", None)
-    finish_reason = getattr(choices[0], "finish_reason", None)
+        raise GarbledAnswerError("the endpoint's answer is not a chat completion")
+    choice = choices[0] if isinstance(choices[0], dict) else {}
+    message = choice.get("message")
+    text = message.get("content") if isinstance(message, dict) else None
+    finish_reason = choice.get("finish_reason")
     if finish_reason == "content_filter":
         return failure(request, "the endpoint's content filter refused the request", seconds)
     if not isinstance(text, str) or not text.strip():
         return failure(request, "the endpoint's answer is empty", seconds)
-    # an unpaired surrogate can be written to no table
-    text = text.encode("utf-8", "replace").decode("utf-8")
-    is_cut = finish_reason == "length"
-    if request.json_schema is not None and not is_cut and not _is_json(text):
-        return failure(request, "the endpoint's answer is not JSON although a schema was asked for", seconds)
-    usage = getattr(response, "usage", None)
+    usage = body.get("usage")
     return Completion(
         request.request_id,
-        text,
-        finish_reason="length" if is_cut else "stop",
+        # an unpaired surrogate can be written to no table
+        text.encode("utf-8", "replace").decode("utf-8"),
+        finish_reason="length" if finish_reason == "length" else "stop",
         prompt_token_count=_count(usage, "prompt_tokens"),
         completion_token_count=_count(usage, "completion_tokens"),
         seconds=seconds,
@@ -57,26 +57,36 @@ def failure(request: GenerationRequest, reason: str, seconds: float) -> Completi
     return Completion(request.request_id, "", finish_reason="error", seconds=seconds, error=reason)
 
 
+def model_of(body: Any) -> str:
+    """Name of the model that answered, or nothing if the body holds no name."""
+    return harmless(body.get("model")) if isinstance(body, dict) else ""
+
+
+def is_same_model(answered_by: str, asked: str) -> bool:
+    """Whether a name is the one asked for, or a dated snapshot of it, as hosted models answer with."""
+    return answered_by == asked or (
+        answered_by.startswith(asked) and _SNAPSHOT.fullmatch(answered_by[len(asked) :]) is not None
+    )
+
+
+def names_one_model(listing: Any, one: str, other: str) -> bool:
+    """Whether ``/v1/models`` says that two names are one model's: by aliases (llama.cpp), or by a common root (vLLM)."""
+    entries = listing.get("data") if isinstance(listing, dict) else None
+    by_root: dict[str, set[str]] = {}
+    for number, entry in enumerate(entries if isinstance(entries, list) else ()):
+        if isinstance(entry, dict):
+            root, aliases = entry.get("root"), entry.get("aliases")
+            names = [entry.get("id"), root, *(aliases if isinstance(aliases, list) else ())]
+            key = root if isinstance(root, str) and root else f"entry {number}"
+            by_root.setdefault(key, set()).update(name for name in names if isinstance(name, str))
+    return any({one, other} <= names for names in by_root.values())
+
+
 def harmless(name: Any) -> str:
     """A name as the server wrote it, or nothing if it looks like anything but a name."""
     return name if isinstance(name, str) and _HARMLESS_NAME.fullmatch(name) else ""
 
 
-def _is_same_model(answered_by: Any, asked: str) -> bool:
-    """Hosted models answer with a dated snapshot of the name they were asked by."""
-    if not isinstance(answered_by, str) or not answered_by.startswith(asked):
-        return False
-    return answered_by == asked or _SNAPSHOT.fullmatch(answered_by[len(asked) :]) is not None
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
 def _count(usage: Any, name: str) -> int:
-    count = getattr(usage, name, None)
+    count = usage.get(name) if isinstance(usage, dict) else None
     return count if isinstance(count, int) and count > 0 else 0

@@ -9,9 +9,22 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from ccl_assets.resources.text_generation.concurrent_answers import answer_concurrently
-from ccl_assets.resources.text_generation.endpoint_answer import failure, harmless, read_answer
+from ccl_assets.resources.text_generation.endpoint_answer import (
+    GarbledAnswerError,
+    failure,
+    harmless,
+    is_same_model,
+    model_of,
+    names_one_model,
+    read_answer,
+)
 from ccl_assets.resources.text_generation.endpoint_policy import Backoff, host_of, is_retried, keeps_text
 from ccl_assets.resources.text_generation.requests import Completion, GenerationRequest
+
+_LEAST_FAILURES_IN_A_ROW = 20
+# Patient data: below these levels the client logs request bodies, the transport status lines and headers, where a server may repeat
+# what it was sent.
+_LEAST_LEVELS = {"openai": logging.INFO, "httpx2": logging.WARNING, "httpcore2": logging.WARNING}
 
 
 class EndpointError(RuntimeError):
@@ -21,8 +34,9 @@ class EndpointError(RuntimeError):
 class OpenAIEndpoint:
     """Sends chat requests, a bounded number at a time, and yields answers as they come.
 
-    Passing failures (429, 5xx, timeouts, broken connections) are tried again; a request that still fails, and every answer that is
-    none, becomes an error completion. What would fail for every request raises ``EndpointError`` instead.
+    Passing failures (429, 5xx, timeouts, broken connections, garbled bodies) are tried again; a request that still fails becomes an
+    error completion. What would fail for every request raises ``EndpointError`` instead: a refused key, another model that answers,
+    or a row of failures without one answer between them.
 
     Redirects are not followed, and a host that may see restricted text is spoken to directly, past any proxy of the environment:
     either would hand the text to a third party.
@@ -65,6 +79,8 @@ class OpenAIEndpoint:
         self._max_retries = max_retries
         self._backoff = backoff or Backoff()
         self._keeps_text_on_host = keeps_text(self.host, trusted_hosts)
+        self._other_names: set[str] = set()
+        self._failures_in_a_row = 0
 
     @property
     def model_name(self) -> str:
@@ -76,15 +92,29 @@ class OpenAIEndpoint:
         """Whether the endpoint is on loopback or on a host the user listed."""
         return self._keeps_text_on_host
 
+    @property
+    def supports_json_schema(self) -> bool:
+        """True: sent as ``response_format``; a server that ignores it answers what it likes."""
+        return True
+
     def generate(self, requests: Iterable[GenerationRequest]) -> Iterator[Completion]:
         """Answer every request; closing the iterator early cancels what is in flight.
 
         Raises:
             EndpointError: No request can be answered; those answered before were yielded.
         """
-        yield from answer_concurrently(self._client, self._answer, list(requests), self._max_concurrency)
+        yield from answer_concurrently(self._client, self._answer, requests, self._max_concurrency)
 
     async def _answer(self, client: Any, request: GenerationRequest) -> Completion:
+        completion = await self._ask(client, request)
+        self._failures_in_a_row = self._failures_in_a_row + 1 if completion.error else 0
+        if self._failures_in_a_row >= max(_LEAST_FAILURES_IN_A_ROW, 2 * self._max_concurrency):
+            raise EndpointError(
+                f"{self._failures_in_a_row} requests in a row failed at {self.host}, the last with: {completion.error}"
+            )
+        return completion
+
+    async def _ask(self, client: Any, request: GenerationRequest) -> Completion:
         """Send one request, again if need be.
 
         Args:
@@ -101,8 +131,11 @@ class OpenAIEndpoint:
             headers = None
             try:
                 async with asyncio.timeout(self._timeout_s):
-                    response = await client.chat.completions.create(**self._payload(request))
-                return read_answer(request, self._model, response, time.monotonic() - started)
+                    # typed bodies cost the client twice the time
+                    body = await client.post("/chat/completions", cast_to=object, body=self._payload(request))
+                completion = read_answer(request, body, time.monotonic() - started)
+                await self._check_model(client, model_of(body))
+                return completion
             except (TimeoutError, openai.APITimeoutError):
                 reason = f"no answer within {self._timeout_s:g} s"
             except openai.APIConnectionError as error:
@@ -116,29 +149,64 @@ class OpenAIEndpoint:
                 if not is_retried(error.status_code):
                     return failure(request, reason, time.monotonic() - started)
                 headers = error.response.headers
+            except GarbledAnswerError as error:
+                reason = str(error)
             except (openai.OpenAIError, ValueError):  # a body the client cannot decode
-                return failure(request, "the endpoint's answer is not JSON", time.monotonic() - started)
+                reason = "the endpoint's answer is not JSON"
             if attempt < self._max_retries:
                 await asyncio.sleep(self._backoff.wait_s(attempt, headers))
         return failure(request, f"gave up after {self._max_retries + 1} attempts: {reason}", time.monotonic() - started)
 
-    def _client(self) -> Any:
-        """A client that retries nothing by itself."""
+    async def _check_model(self, client: Any, answered_by: str) -> None:
+        """Refuse another model's answers: they would be stored, and traced, under the name that was asked for.
+
+        Raises:
+            EndpointError: Another model answered, and the endpoint's list does not say that both names are one model's.
+        """
         import openai
 
-        # at debug level the client logs whole request bodies: patient data
-        log = logging.getLogger("openai")
-        log.setLevel(max(logging.INFO, log.getEffectiveLevel()))
+        if answered_by in self._other_names or is_same_model(answered_by, self._model):
+            return
+        try:
+            listing = await client.get("/models", cast_to=object)
+        except (openai.OpenAIError, ValueError):
+            listing = None
+        if not names_one_model(listing, answered_by, self._model):
+            raise EndpointError(
+                f"{self.host} was asked for model {self._model}, but {answered_by or 'one without a readable name'} answered: set "
+                "CCL_MODEL (or CCL_MINER_MODEL, CCL_SYNTHESIZER_MODEL) to the served name"
+            )
+        self._other_names.add(answered_by)
+
+    def _client(self) -> Any:
+        """A client that retries nothing by itself.
+
+        Raises:
+            EndpointError: The address can be read in two ways.
+        """
+        import httpx2
+        import openai
+
+        for name, level in _LEAST_LEVELS.items():
+            log = logging.getLogger(name)
+            log.setLevel(max(level, log.getEffectiveLevel()))
         transport = openai.DefaultAsyncHttpxClient(
-            timeout=self._timeout_s, follow_redirects=False, trust_env=not self._keeps_text_on_host
+            timeout=self._timeout_s,
+            follow_redirects=False,
+            trust_env=not self._keeps_text_on_host,
+            verify=httpx2.create_ssl_context(),  # heeds SSL_CERT_FILE, which a client past the environment does not
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=self._max_concurrency),
         )
-        return openai.AsyncOpenAI(
+        client = openai.AsyncOpenAI(
             base_url=self._base_url,
             api_key=self._api_key,
             max_retries=0,
             timeout=self._timeout_s,
             http_client=transport,
         )
+        if client.base_url.host.lower() != self.host:  # two readings of one address: which host is meant is not certain
+            raise EndpointError("CCL_ENDPOINT can be read in two ways: write it as http://127.0.0.1:8000/v1")
+        return client
 
     def _payload(self, request: GenerationRequest) -> dict[str, Any]:
         payload: dict[str, Any] = {

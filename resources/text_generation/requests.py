@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from itertools import islice
+from typing import Any, Generic, Protocol, TypeVar, overload, runtime_checkable
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class GenerationRequest:
         messages: Chat turns.
         parameters: Sampling parameters.
         is_restricted: The messages quote notes that may not leave this host.
-        json_schema: Ask the backend for JSON of this schema, where it can.
+        json_schema: Ask the backend for JSON of this schema; only a backend that ``supports_json_schema`` heeds it.
+        sample: Number of the answer wanted where one prompt is sampled several times; each has a cache key of its own.
     """
 
     request_id: str
@@ -43,10 +48,11 @@ class GenerationRequest:
     parameters: GenerationParameters = GenerationParameters()
     is_restricted: bool = False
     json_schema: Mapping[str, Any] | None = field(default=None, hash=False)
+    sample: int = 0
 
     def cache_key(self, model_name: str) -> str:
-        """SHA-256 over model, messages, parameters and schema: equal requests are paid for once."""
-        payload = {
+        """SHA-256 over model, messages, parameters, schema and sample number: equal requests are paid for once."""
+        payload: dict[str, Any] = {
             "model": model_name,
             "messages": [[m.role, m.content] for m in self.messages],
             "max_tokens": self.parameters.max_tokens,
@@ -54,6 +60,8 @@ class GenerationRequest:
             "stop": list(self.parameters.stop),
             "json_schema": self.json_schema,
         }
+        if self.sample:  # absent for the first, so that keys of stores without samples stay as they were
+            payload["sample"] = self.sample
         return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
 
 
@@ -75,9 +83,53 @@ class Completion:
     is_cached: bool = False
 
 
+class LazyRequests(Sequence[GenerationRequest], Generic[T]):
+    """Requests that are made while they are sent, so that a hundred thousand prompts are not in memory at once.
+
+    They can be walked again, as a list can: that is how restricted text is noticed before anything is sent.
+    """
+
+    def __init__(self, items: Sequence[T], make: Callable[[T], GenerationRequest]) -> None:
+        """One request per item; ``make`` gives the same request for an item every time."""
+        self._items = items
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> GenerationRequest: ...
+    @overload
+    def __getitem__(self, index: slice) -> LazyRequests[T]: ...
+    def __getitem__(self, index: int | slice) -> GenerationRequest | LazyRequests[T]:
+        if isinstance(index, slice):
+            return LazyRequests(self._items[index], self._make)
+        return self._make(self._items[index])
+
+
+def in_groups(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Consecutive groups of at most ``size`` items, taken from ``items`` one group at a time."""
+    source = iter(items)
+    while group := list(islice(source, size)):
+        yield group
+
+
+@contextmanager
+def closing(completions: Iterator[Completion]) -> Iterator[Iterator[Completion]]:
+    """Close the iterator at the end, also after an error whose traceback keeps it alive: nothing more is sent."""
+    try:
+        yield completions
+    finally:
+        getattr(completions, "close", lambda: None)()
+
+
 @runtime_checkable
 class TextGenerator(Protocol):
-    """A language model: requests in, completions out as they finish (any order)."""
+    """A language model: requests in, completions out as they finish (any order).
+
+    Requests are taken in the order given, as many at a time as the backend has use for: those that share a prefix should stand
+    together, since servers keep what they computed of a prefix for a while.
+    """
 
     @property
     def model_name(self) -> str:
@@ -87,6 +139,11 @@ class TextGenerator(Protocol):
     @property
     def keeps_text_on_host(self) -> bool:
         """Whether restricted text may be sent: the model runs on this host or on an address the user listed."""
+        ...
+
+    @property
+    def supports_json_schema(self) -> bool:
+        """Whether answers are constrained to a request's ``json_schema``."""
         ...
 
     def generate(self, requests: Iterable[GenerationRequest]) -> Iterator[Completion]:

@@ -31,6 +31,7 @@ class ScriptedGenerator:
         raise_after: int | None = None,
         kill_after: int | None = None,
         seconds_per_call: float = 0.0,
+        supports_json_schema: bool = False,
     ) -> None:
         """Script a model.
 
@@ -41,6 +42,7 @@ class ScriptedGenerator:
             raise_after: Raise ``ScriptedFailureError`` once this many requests are answered.
             kill_after: Kill this process, uncatchably, once this many requests are answered.
             seconds_per_call: Time each answer takes.
+            supports_json_schema: What the property of that name says.
         """
         self.calls: list[GenerationRequest] = []
         self._answer = answer
@@ -49,6 +51,7 @@ class ScriptedGenerator:
         self._raise_after = raise_after
         self._kill_after = kill_after
         self._seconds_per_call = seconds_per_call
+        self._supports_json_schema = supports_json_schema
         self._lock = threading.Lock()
 
     @property
@@ -60,6 +63,11 @@ class ScriptedGenerator:
     def keeps_text_on_host(self) -> bool:
         """As given by the test."""
         return self._keeps_text_on_host
+
+    @property
+    def supports_json_schema(self) -> bool:
+        """As given by the test."""
+        return self._supports_json_schema
 
     @property
     def call_count(self) -> int:

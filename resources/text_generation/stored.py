@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ccl_assets.resources.completion_store import CompletionStore
-from ccl_assets.resources.text_generation.requests import Completion, GenerationRequest, TextGenerator
+from ccl_assets.resources.text_generation.requests import (
+    Completion,
+    GenerationRequest,
+    TextGenerator,
+    closing,
+    in_groups,
+)
+
+_LOOKED_UP_TOGETHER = 32  # what an endpoint keeps waiting must outlast the look-up
 
 
 class RestrictedTextError(RuntimeError):
@@ -14,7 +22,7 @@ class RestrictedTextError(RuntimeError):
 
 
 class StoredTextGenerator:
-    """Serves stored completions first, asks the backend for the rest, stores every answer as it arrives."""
+    """Serves stored completions, asks the backend for the rest, stores every answer as it arrives."""
 
     def __init__(self, backend: TextGenerator, store: CompletionStore) -> None:
         """Put ``store`` in front of ``backend``."""
@@ -31,54 +39,117 @@ class StoredTextGenerator:
         """Whether the backend may see restricted text."""
         return self._backend.keeps_text_on_host
 
+    @property
+    def supports_json_schema(self) -> bool:
+        """Whether the backend constrains answers to a schema."""
+        return self._backend.supports_json_schema
+
     def generate(self, requests: Iterable[GenerationRequest]) -> Iterator[Completion]:
-        """Answer every request exactly once: stored answers first, then the backend's as they finish.
+        """Answer every request exactly once, stored answers as they are found, the backend's as they finish.
 
         Requests with equal cache keys reach the backend once; the others get the same answer, marked as cached. Stored errors
         are not served: their requests are sent again.
 
         Args:
-            requests: With distinct ids. They are checked before this returns and before anything is sent.
+            requests: With distinct ids. They are walked twice: checked, all of them, before this returns and before anything is
+                sent, and then taken as the backend has use for them. An iterator, which can be walked once, is made a list first.
 
         Raises:
             RestrictedTextError: A request is restricted and the backend may not see it.
             ValueError: Two requests share an id.
         """
-        asked = list(requests)
-        self._refuse_restricted(asked)
-        if len({request.request_id for request in asked}) != len(asked):
+        if isinstance(requests, Iterator):
+            requests = list(requests)
+        self._check(requests)
+        return self._answer(requests)
+
+    def _check(self, requests: Iterable[GenerationRequest]) -> None:
+        ids: set[str] = set()
+        count = restricted = 0
+        for request in requests:
+            count += 1
+            ids.add(request.request_id)
+            restricted += request.is_restricted
+        if restricted and not self._backend.keeps_text_on_host:
+            host = getattr(self._backend, "host", self._backend.model_name)
+            raise RestrictedTextError(
+                f"{restricted} of {count} requests quote restricted notes, which may not be sent to {host}; nothing was sent. "
+                f"If your data use agreement allows that host, set CCL_TRUSTED_HOSTS={host}; otherwise use a model on this host"
+            )
+        if len(ids) != count:
             raise ValueError(
                 "two requests share a request_id: completions could not be told apart; make the ids distinct"
             )
-        return self._answer(asked)
 
-    def _refuse_restricted(self, requests: Sequence[GenerationRequest]) -> None:
-        count = sum(request.is_restricted for request in requests)
-        if count and not self._backend.keeps_text_on_host:
-            host = getattr(self._backend, "host", self._backend.model_name)
-            raise RestrictedTextError(
-                f"{count} of {len(requests)} requests quote restricted notes, which may not be sent to {host}; nothing was sent. "
-                f"If your data use agreement allows that host, set CCL_TRUSTED_HOSTS={host}; otherwise use a model on this host"
-            )
+    def _answer(self, requests: Iterable[GenerationRequest]) -> Iterator[Completion]:
+        asked = _Asked()
+        found = self._look_up(requests, asked)
+        for first in found:
+            if isinstance(first, GenerationRequest):
+                break
+            yield first
+        else:
+            return
+        served: list[Completion] = []
 
-    def _answer(self, requests: Sequence[GenerationRequest]) -> Iterator[Completion]:
-        by_key: dict[str, list[GenerationRequest]] = {}
-        for request in requests:
-            by_key.setdefault(request.cache_key(self.model_name), []).append(request)
-        stored = self._store.get_many(by_key)
-        for key, completion in stored.items():
-            for request in by_key.pop(key):
-                yield replace(completion, request_id=request.request_id, is_cached=True)
-        # one request stands for all of its key; what is left in `pending` was not answered
-        pending = {waiting[0].request_id: key for key, waiting in by_key.items()}
-        for completion in self._backend.generate([waiting[0] for waiting in by_key.values()]) if by_key else ():
-            answered = pending.pop(completion.request_id, None)
-            if answered is None:
-                continue  # a second answer, or one to a question nobody asked
-            self._store.put(answered, completion, self.model_name)
-            yield completion
-            for twin in by_key[answered][1:]:
-                yield replace(completion, request_id=twin.request_id, is_cached=completion.error is None)
-        for key in pending.values():
-            for request in by_key[key]:
-                yield Completion(request.request_id, "", "error", error="the backend gave no answer")
+        def unanswered() -> Iterator[GenerationRequest]:
+            yield first
+            for item in found:
+                if isinstance(item, GenerationRequest):
+                    yield item
+                else:
+                    served.append(item)  # while the backend asks for its next request
+
+        with closing(self._backend.generate(unanswered())) as completions:
+            for completion in completions:
+                key, requests_of_key = asked.take(completion.request_id)
+                if requests_of_key:
+                    self._store.put(key, completion, self.model_name)
+                    yield completion
+                for twin in requests_of_key[1:]:
+                    yield replace(completion, request_id=twin.request_id, is_cached=completion.error is None)
+                while served:
+                    yield served.pop()
+        yield from served
+        for request in asked.rest():
+            yield Completion(request.request_id, "", "error", error="the backend gave no answer")
+
+    def _look_up(
+        self, requests: Iterable[GenerationRequest], asked: _Asked
+    ) -> Iterator[Completion | GenerationRequest]:
+        """Stored completions, and the first request of each key that must be asked for."""
+        for group in in_groups(requests, _LOOKED_UP_TOGETHER):
+            keys = [request.cache_key(self.model_name) for request in group]
+            stored = self._store.get_many(set(keys))
+            missing = []
+            for key, request in zip(keys, group, strict=True):
+                if key in stored:
+                    yield replace(stored[key], request_id=request.request_id, is_cached=True)
+                elif asked.add(key, request):
+                    missing.append(request)
+            yield from missing
+
+
+class _Asked:
+    """Requests on their way, by cache key; the first of a key is sent, the others wait for its answer."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[str, list[GenerationRequest]] = {}
+        self._key_of: dict[str, str] = {}
+
+    def add(self, key: str, request: GenerationRequest) -> bool:
+        """Note a request; says whether it is to be sent."""
+        self._by_key.setdefault(key, []).append(request)
+        is_first = len(self._by_key[key]) == 1
+        if is_first:
+            self._key_of[request.request_id] = key
+        return is_first
+
+    def take(self, request_id: str) -> tuple[str, list[GenerationRequest]]:
+        """Key and requests that an answer is for; none if it is a second answer, or one to a question nobody asked."""
+        key = self._key_of.pop(request_id, "")
+        return key, self._by_key.pop(key, [])
+
+    def rest(self) -> list[GenerationRequest]:
+        """Requests that got no answer."""
+        return [request for waiting in self._by_key.values() for request in waiting]

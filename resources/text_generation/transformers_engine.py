@@ -10,19 +10,20 @@ from ccl_assets.resources.text_generation.chat_template import encode_prompt
 from ccl_assets.resources.text_generation.context_window import refusal, window_of
 from ccl_assets.resources.text_generation.decoding import Row, decode_batch
 from ccl_assets.resources.text_generation.loaded_model import LoadedModel, load_model
-from ccl_assets.resources.text_generation.requests import Completion, GenerationRequest
+from ccl_assets.resources.text_generation.requests import Completion, GenerationRequest, in_groups
 
 _CPU_BATCH_TOKENS = 16_384
 _GPU_BATCH_TOKENS = 65_536
 _PREFILL_SHARE = 4  # of a batch's tokens, read at once
+_SORTED_TOGETHER = 512  # requests held with their token ids, about 50 MB of notes
 
 
 class TransformersEngine:
     """Batched generation with a Hugging Face model.
 
-    Requests are sorted by length and decoded together, longest first, and come back batch by batch. A prompt that does not fit the
-    window is an error; nothing is cut. Chat templates are the model's own; a model without one gets plain ``role: content``
-    paragraphs. JSON schemas are not enforced.
+    Some hundred requests at a time are sorted by length and decoded together, longest first; they come back batch by batch. A
+    prompt that does not fit the window is an error; nothing is cut. Chat templates are the model's own; a model without one gets
+    plain ``role: content`` paragraphs.
 
     The model loads on first use and is shared by all engines of it in this process; another model takes its place.
     """
@@ -65,6 +66,11 @@ class TransformersEngine:
         """True: the model runs in this process."""
         return True
 
+    @property
+    def supports_json_schema(self) -> bool:
+        """False: schemas are not enforced."""
+        return False
+
     def generate(self, requests: Iterable[GenerationRequest]) -> Iterator[Completion]:
         """Answer all requests, batch by batch.
 
@@ -73,13 +79,13 @@ class TransformersEngine:
         Raises:
             FileNotFoundError: The adapter has no weights.
         """
-        wanted = list(requests)
-        if not wanted:
-            return
-        loaded = self._load()
+        for group in in_groups(requests, _SORTED_TOGETHER):
+            yield from self._answer_group(self._load(), group)
+
+    def _answer_group(self, loaded: LoadedModel, group: Sequence[GenerationRequest]) -> Iterator[Completion]:
         window = window_of(loaded.model.config, loaded.tokenizer, self._context_tokens)
         fitting: list[tuple[GenerationRequest, list[int]]] = []
-        for request in wanted:
+        for request in group:
             prompt = encode_prompt(loaded.tokenizer, [(message.role, message.content) for message in request.messages])
             refused = refusal(request, len(prompt), window)
             if refused is not None:
@@ -143,4 +149,4 @@ def _answer(
 
 def _row(request: GenerationRequest, prompt: list[int]) -> Row:
     parameters = request.parameters
-    return Row(prompt, parameters.max_tokens, parameters.temperature, parameters.stop)
+    return Row(prompt, parameters.max_tokens, parameters.temperature, parameters.stop, request.sample)

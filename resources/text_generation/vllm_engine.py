@@ -1,7 +1,8 @@
 """vLLM in process, for GPU machines (``pip install 'ccl-assets[gpu]'``).
 
-Written against vLLM 0.32's offline API (``LLM.generate``, ``SamplingParams``, ``StructuredOutputsParams``, ``LoRARequest``). It
-needs a GPU, so the tests check it against a stand-in of that API only: try it on a few requests before a long run.
+Written against vLLM 0.32's offline API (``LLM.generate``, ``SamplingParams``, ``StructuredOutputsParams``, ``LoRARequest``).
+The tests hold it against a stand-in of that API; by hand it was tried, without an adapter, on vLLM's CPU build. Try it on a few
+requests before a long run on a GPU.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from ccl_assets.resources.text_generation.chat_template import encode_prompt
 from ccl_assets.resources.text_generation.context_window import refusal, window_of
-from ccl_assets.resources.text_generation.requests import Completion, GenerationRequest
+from ccl_assets.resources.text_generation.requests import Completion, GenerationRequest, in_groups
 
 _REQUESTS_PER_CALL = 512  # answers come back call by call; a killed run loses at most one
 _ADAPTER_RANKS = (8, 16, 32, 64, 128, 256, 512)
@@ -35,6 +36,7 @@ class VLLMEngine:
         adapter_directory: Path | None = None,
         model_name: str | None = None,
         context_tokens: int | None = None,
+        dtype: str = "bfloat16",
     ) -> None:
         """Describe an engine; nothing is loaded yet.
 
@@ -43,12 +45,14 @@ class VLLMEngine:
             adapter_directory: PEFT adapter to serve it with.
             model_name: Name completions are stored under; made of the directories' names if not given.
             context_tokens: Window, if it is to be smaller than the model's; a smaller one leaves more room for requests at once.
+            dtype: Of the weights; ``float32`` for a CPU build of vLLM.
         """
         adapter_name = f"+{adapter_directory.name}" if adapter_directory else ""
         self._model_name = model_name or model_directory.name + adapter_name
         self._directory = model_directory
         self._adapter = adapter_directory
         self._context_tokens = context_tokens
+        self._dtype = dtype
 
     @property
     def model_name(self) -> str:
@@ -60,22 +64,29 @@ class VLLMEngine:
         """True: the model runs in this process."""
         return True
 
+    @property
+    def supports_json_schema(self) -> bool:
+        """True: vLLM's structured outputs."""
+        return True
+
     def generate(self, requests: Iterable[GenerationRequest]) -> Iterator[Completion]:
         """Answer all requests, some hundreds at a time; a completion's ``seconds`` are its call's, divided evenly.
 
         Raises:
             ImportError: vLLM is not installed.
         """
-        fitting: list[tuple[GenerationRequest, list[int]]] = []
-        for request in requests:
-            prompt = encode_prompt(self._tokenizer, [(message.role, message.content) for message in request.messages])
-            refused = refusal(request, len(prompt), self._window)
-            if refused is not None:
-                yield refused
-            else:
-                fitting.append((request, prompt))
-        for start in range(0, len(fitting), _REQUESTS_PER_CALL):
-            yield from self._answer(fitting[start : start + _REQUESTS_PER_CALL])
+        for group in in_groups(requests, _REQUESTS_PER_CALL):
+            fitting: list[tuple[GenerationRequest, list[int]]] = []
+            for request in group:
+                turns = [(message.role, message.content) for message in request.messages]
+                prompt = encode_prompt(self._tokenizer, turns)
+                refused = refusal(request, len(prompt), self._window)
+                if refused is not None:
+                    yield refused
+                else:
+                    fitting.append((request, prompt))
+            if fitting:
+                yield from self._answer(fitting)
 
     def _answer(self, asked: Sequence[tuple[GenerationRequest, list[int]]]) -> Iterator[Completion]:
         started = time.monotonic()
@@ -108,7 +119,13 @@ class VLLMEngine:
             raise ImportError(
                 f"backend `vllm` needs vLLM ({error}): run `pip install 'ccl-assets[gpu]'` on a GPU machine, or set CCL_BACKEND"
             ) from error
-        options: dict[str, Any] = {"model": str(self._directory), "dtype": "bfloat16", "max_model_len": self._window}
+        options: dict[str, Any] = {
+            "model": str(self._directory),
+            "dtype": self._dtype,
+            "max_model_len": self._window,
+            # small models fill the white space that JSON allows until their tokens run out
+            "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+        }
         if self._adapter is not None:
             options |= {"enable_lora": True, "max_loras": 1, "max_lora_rank": _served_rank(self._adapter)}
         return LLM(**options)

@@ -80,6 +80,7 @@ class MisbehavingServer:
         self.headers = []
         self.times = {}
         self.retry_after = None
+        self.models = []
         self.in_flight = 0
         self.most_in_flight = 0
         self._lock = threading.Lock()
@@ -110,6 +111,9 @@ class MisbehavingServer:
 
             def log_message(self, *args):
                 pass
+
+            def do_GET(self):
+                self.send(200, json.dumps({"object": "list", "data": server.models}).encode())
 
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -114,9 +114,6 @@ GARBAGE = {
     'with:{"choices": [{"message": {"content": [1]}}]}': "is empty",
     'with:{"choices": [{"message": null}]}': "is empty",
     'with:{"choices": [{"finish_reason": "content_filter"}]}': "content filter",
-    'with:{"model": "another"}': "asked for model served, but another answered: set the model to the served name",
-    'with:{"model": "a note about Mr X"}': "asked for model served, but an unreadable name answered",
-    'with:{"model": 3}': "an unreadable name answered",
 }
 
 
@@ -129,13 +126,68 @@ def test_garbage_becomes_an_error_completion(endpoint, ask, behaviour):
     assert completion.text == ""
 
 
+@pytest.mark.parametrize("behaviours", ["prose,ok", "half,ok", "raw:{},ok"])
+def test_a_body_that_is_no_chat_completion_is_asked_for_again(endpoint, server, ask, behaviours):
+    assert only(endpoint().generate([ask(behaviours)])).text == "fine"
+    assert server.attempts[behaviours] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ('"another"', "but another answered"),
+        ('"a note about Mr X"', "one without a readable name"),
+        ("3", "one without"),
+    ],
+)
+def test_another_model_stops_the_run_since_its_answers_would_bear_the_wrong_name(endpoint, ask, name, said):
+    with pytest.raises(EndpointError, match=f"asked for model served.*{said}.*set CCL_MODEL") as caught:
+        list(endpoint().generate([ask(f'with:{{"model": {name}}}')]))
+    assert "Mr X" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [{"id": "org/model", "root": "/weights"}, {"id": "served", "root": "/weights"}],
+        [{"id": "org/model", "aliases": ["served", "x"]}],
+        [{"id": "served", "root": "org/model"}],
+    ],
+    ids=["two served names", "alias", "root"],
+)
+def test_another_name_of_the_same_model_is_the_model(endpoint, server, ask, entries):
+    server.models = [{"id": "unrelated"}, 3, *entries]
+    completions = endpoint().generate([ask(f'with:{{"model": "org/model"}}\n{number}') for number in range(5)])
+    assert {completion.text for completion in completions} == {"fine"}
+
+
+def test_names_of_two_listed_models_are_two_models(endpoint, server, ask):
+    server.models = [{"id": "served"}, {"id": "org/model"}]
+    with pytest.raises(EndpointError, match="org/model answered"):
+        list(endpoint().generate([ask('with:{"model": "org/model"}')]))
+
+
+def test_failures_in_a_row_stop_the_run_before_every_request_is_paid_for(endpoint, server, ask):
+    requests = [ask(f"400:no_schemas\n{number}") for number in range(200)]
+    with pytest.raises(EndpointError, match=r"20 requests in a row failed.*HTTP 400 \(no_schemas\)"):
+        list(endpoint(max_concurrency=4).generate(requests))
+    assert len(server.bodies) < 40
+
+
+def test_failures_between_answers_do_not_stop_the_run(endpoint, ask):
+    requests = [ask(f"{'ok' if number % 10 == 0 else '400'}\n{number}") for number in range(100)]
+    completions = list(endpoint(max_concurrency=4).generate(requests))
+    assert sum(completion.error is None for completion in completions) == 10
+
+
 def test_a_dated_snapshot_of_the_model_is_the_model(endpoint, ask):
     assert only(endpoint().generate([ask('with:{"model": "served-2026-08-06"}')])).text == "fine"
 
 
-def test_prose_where_a_schema_was_asked_for_is_an_error_unless_it_was_cut(endpoint, ask):
+def test_prose_where_a_schema_was_asked_for_is_left_to_the_parser(endpoint, ask):
+    assert endpoint().supports_json_schema
     completion = only(endpoint().generate([ask("ok", schema={"type": "object"})]))
-    assert "not JSON although a schema was asked for" in completion.error
+    assert (completion.text, completion.error) == ("fine", None)
     cut = 'with:{"choices": [{"finish_reason": "length"; "message": {"content": "{\\"a"}}]}'
     completion = only(endpoint().generate([ask(cut, schema={"type": "object"})]))
     assert (completion.text, completion.finish_reason) == ('{"a', "length")
@@ -188,6 +240,31 @@ def test_answers_come_as_they_finish(endpoint, ask):
     assert [c.request_id for c in endpoint().generate([ask("slow:0.5"), ask("ok")])] == ["ok", "slow:0.5"]
 
 
+def test_requests_are_taken_as_they_are_sent_and_in_order(endpoint, server, ask):
+    made = []
+
+    def requests():
+        for number in range(100):
+            made.append(number)
+            yield ask(f"ok\n{number}")
+
+    for done, _ in enumerate(endpoint(max_concurrency=4).generate(requests())):
+        assert len(made) <= done + 2 * 4 + 1
+    assert len(made) == 100
+    arrived = [int(body["messages"][-1]["content"].split("\n")[1]) for body in server.bodies]
+    assert max(abs(place - number) for place, number in enumerate(arrived)) <= 4
+
+
+def test_an_error_of_the_one_who_makes_requests_ends_the_thread(endpoint, ask):
+    def requests():
+        yield ask("ok")
+        raise LookupError("no such note")
+
+    with pytest.raises(LookupError, match="no such note"):
+        list(endpoint().generate(requests()))
+    assert not [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
+
+
 def test_an_abandoned_iterator_cancels_what_is_in_flight(endpoint, server, ask):
     generated = endpoint(max_concurrency=1).generate([ask("ok"), ask("hang"), ask("ok\nnever sent")])
     next(generated)
@@ -217,6 +294,15 @@ def test_note_text_is_never_logged_even_at_debug_level(endpoint, ask, caplog):
         ("http://127.0.0.1@example.org/v1", (), False),
         ("http://10.0.0.5/v1", (), False),
         ("http://0.0.0.0/v1", (), False),
+        ("http://localhost.evil.example/v1", (), False),
+        ("http://localhost.localdomain/v1", (), False),  # resolves to loopback here, perhaps not when it is sent
+        ("http://127.0.0.1\\@evil.example/v1", (), False),
+        ("http://evil.example#@127.0.0.1/v1", (), False),
+        ("http://127.0.0.1%2eevil.example/v1", (), False),
+        ("http://127。0。0。1/v1", (), False),
+        ("http://[::ffff:10.0.0.5]/v1", (), False),
+        ("http://[fd00::5]/v1", (), False),
+        ("http://[fd00::5]/v1", ("fd00::5",), True),
         ("http://10.0.0.5/v1", ("10.0.0.5",), True),
         ("https://GPU.example.org/v1", ("gpu.example.ORG",), True),
         ("https://evil-gpu.example.org/v1", ("gpu.example.org",), False),
@@ -233,6 +319,12 @@ def test_a_trusted_host_is_spoken_to_past_any_proxy(endpoint, ask, monkeypatch):
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     assert only(endpoint().generate([ask("ok")])).text == "fine"
+
+
+def test_restricted_hosts_redirects_are_not_followed(endpoint, server, ask):
+    with pytest.raises(EndpointError, match="redirects"):
+        list(endpoint().generate([ask("308\nSECRET", is_restricted=True)]))
+    assert len(server.bodies) == 1
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8000/v1", "ftp://host/v1", "http:///v1", "file:///etc/passwd"])

@@ -1,12 +1,22 @@
+import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 from collections import Counter
 
 import pytest
 
-from ccl_assets.resources.completion_store import CompletionStore
+from ccl_assets.resources.completion_store import CompletionStore, CompletionStoreError
+from ccl_assets.resources.text_generation.concurrent_answers import THREAD_NAME
 from ccl_assets.resources.text_generation.openai_endpoint import OpenAIEndpoint
-from ccl_assets.resources.text_generation.requests import Completion, TextGenerator
+from ccl_assets.resources.text_generation.requests import (
+    Completion,
+    GenerationRequest,
+    LazyRequests,
+    Message,
+    TextGenerator,
+)
 from ccl_assets.resources.text_generation.scripted import ScriptedFailureError, ScriptedGenerator
 from ccl_assets.resources.text_generation.stored import RestrictedTextError, StoredTextGenerator
 
@@ -71,6 +81,81 @@ def test_what_changes_the_answer_changes_the_key(store, ask):
     list(StoredTextGenerator(backend, store).generate(variants))
     list(StoredTextGenerator(ScriptedGenerator(echo, model_name="other"), store).generate(variants[:1]))
     assert backend.call_count == 6
+
+
+def test_each_sample_of_a_prompt_is_an_answer_of_its_own(store):
+    backend = ScriptedGenerator(lambda request: f"sample {request.sample}")
+    samples = [GenerationRequest(f"s{number}", (Message("user", "x"),), sample=number) for number in range(3)]
+    answered = by_id(StoredTextGenerator(backend, store).generate(samples))
+    assert [answered[f"s{number}"].text for number in range(3)] == ["sample 0", "sample 1", "sample 2"]
+    by_id(StoredTextGenerator(backend, store).generate(samples))
+    assert backend.call_count == 3
+
+
+def test_keys_stay_as_they_are_or_everything_stored_is_paid_for_again():
+    request = GenerationRequest("a", (Message("user", "x"),))
+    assert request.cache_key("m") == "94278851754b5324a0adcc7f470ec7064c91fac58d33edd15564c44ac24c64b5"
+
+
+def test_whether_schemas_are_heeded_is_the_backends_word(store):
+    for heeds in (True, False):
+        assert (
+            StoredTextGenerator(ScriptedGenerator(echo, supports_json_schema=heeds), store).supports_json_schema
+            is heeds
+        )
+
+
+def test_requests_are_made_as_the_backend_takes_them_and_stored_ones_are_served_on_the_way(store, ask):
+    backend = ScriptedGenerator(echo)
+    by_id(StoredTextGenerator(backend, store).generate([ask(f"r{n}") for n in range(0, 500, 2)]))
+    made = []
+
+    def make(number):
+        made.append(number)
+        return ask(f"r{number}")
+
+    generated = StoredTextGenerator(backend, store).generate(LazyRequests(range(500), make))
+    made.clear()  # they were checked
+    served = []
+    for completion in generated:
+        served.append(completion)
+        assert len(made) <= len(served) + 64
+    assert {c.request_id for c in served} == {f"r{n}" for n in range(500)}
+    assert sum(c.is_cached for c in served) == 250
+    assert backend.call_count == 500
+
+
+def test_lazy_requests_are_like_a_list(ask):
+    lazy = LazyRequests(["a", "b", "c"], ask)
+    assert (len(lazy), lazy[1], lazy[-1], list(lazy[1:])) == (3, ask("b"), ask("c"), [ask("b"), ask("c")])
+    assert list(lazy) == list(lazy) == [ask("a"), ask("b"), ask("c")]
+
+
+def test_an_iterator_that_can_be_walked_once_is_checked_all_the_same(store, ask):
+    backend = ScriptedGenerator(echo, keeps_text_on_host=False)
+    with pytest.raises(RestrictedTextError, match="1 of 2"):
+        StoredTextGenerator(backend, store).generate(iter([ask("a"), ask("b", is_restricted=True)]))
+    assert len(by_id(StoredTextGenerator(backend, store).generate(iter([ask("a"), ask("b")])))) == 2
+
+
+def test_equal_requests_far_apart_are_sent_once(store, ask):
+    backend = ScriptedGenerator(echo)
+    requests = [ask(f"r{number}", content=f"question {number % 100}") for number in range(300)]
+    assert len(by_id(StoredTextGenerator(backend, store).generate(requests))) == 300
+    assert backend.call_count == 100
+
+
+def test_a_store_that_fails_stops_the_sending(store, ask, server):
+    class FullStore(CompletionStore):
+        def put(self, *args):
+            raise CompletionStoreError("no space left")
+
+    endpoint = OpenAIEndpoint(server.url, server.model, "none", max_concurrency=2)
+    with pytest.raises(CompletionStoreError) as caught:
+        by_id(StoredTextGenerator(endpoint, FullStore(store.path)).generate([ask(f"ok\n{n}") for n in range(100)]))
+    assert caught.value.__traceback__ is not None  # it keeps the generator's frames alive
+    assert not [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
+    assert len(server.bodies) <= 6
 
 
 def test_errors_are_stored_and_asked_again(store, ask):
@@ -194,3 +279,43 @@ def test_a_scripted_kill_ends_the_process(tmp_path):
     process = subprocess.run([sys.executable, "-c", run, str(tmp_path)], stdout=subprocess.PIPE, text=True, timeout=60)
     assert process.returncode == -9
     assert len(process.stdout.split()) == 7
+
+
+MINE = """
+import sys
+from pathlib import Path
+from ccl_assets.resources.completion_store import CompletionStore
+from ccl_assets.resources.text_generation.openai_endpoint import OpenAIEndpoint
+from ccl_assets.resources.text_generation.requests import GenerationRequest, LazyRequests, Message
+from ccl_assets.resources.text_generation.stored import StoredTextGenerator
+
+def request(number):
+    return GenerationRequest(str(number), (Message("user", f"slow:0.05\\n{number}"),))
+
+generator = StoredTextGenerator(OpenAIEndpoint(sys.argv[1], "served", "none", 4), CompletionStore(Path(sys.argv[2])))
+for completion in generator.generate(LazyRequests(range(int(sys.argv[3])), request)):
+    print(completion.request_id, flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_mining_at_once_and_what_was_answered_is_asked_no_more(tmp_path, server, number):
+    file = tmp_path / "completions.sqlite"
+    command = [sys.executable, "-c", MINE, server.url, str(file)]
+    mining = subprocess.Popen(
+        [*command, "10000"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, restore_signals=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    finished = [mining.stdout.readline().strip() for _ in range(20)]
+    mining.send_signal(number)
+    finished += mining.stdout.read().split()
+    assert mining.wait(timeout=20) != 0
+    with sqlite3.connect(file) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("SELECT count(*) FROM completions WHERE error IS NOT NULL").fetchone() == (0,)
+    sent_before = set(server.attempts)
+    subprocess.run([*command, "40"], stdout=subprocess.DEVNULL, check=True, timeout=60)
+    again = [prompt for prompt in sent_before if server.attempts[prompt] > 1]
+    assert not {prompt.split("\n")[1] for prompt in again} & set(finished)
+    assert len(again) <= 2 * 4  # in flight, or answered and not stored yet
+    assert len(server.attempts) >= 40

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -199,6 +201,22 @@ def test_sampling_differs_from_greedy_and_repeats_whatever_the_batch(engine, ask
     in_company = by_id(engine.generate([sampled, *(ask(prompt, max_tokens=9) for prompt in PROMPTS[1:])]))["s"]
     assert in_company.text == alone.text
     assert by_id(engine.generate([ask("g", content="a", max_tokens=30)]))["g"].text != alone.text
+
+
+def test_samples_of_a_prompt_differ_and_each_repeats(engine, ask):
+    samples = [replace(ask(f"s{n}", content="a", max_tokens=30, temperature=1.5), sample=n) for n in range(4)]
+    first = {c.request_id: c.text for c in engine.generate(samples)}
+    assert len(set(first.values())) == 4
+    assert {c.request_id: c.text for c in engine.generate(samples[::-1])} == first
+
+
+def test_requests_are_taken_some_hundred_at_a_time(engine, ask, monkeypatch):
+    monkeypatch.setattr("ccl_assets.resources.text_generation.transformers_engine._SORTED_TOGETHER", 3)
+    made = []
+    generated = engine.generate(made.append(n) or ask(f"r{n}", max_tokens=2) for n in range(7))
+    next(generated)
+    assert len(made) == 3
+    assert len(list(generated)) == 6
 
 
 def test_answers_come_batch_by_batch_longest_first(random_llama, ask):

@@ -59,11 +59,26 @@ def test_requests_reach_the_engine_as_tokens_with_their_own_parameters(vllm, ran
     answered = {c.request_id: c for c in engine.generate(requests)}
     assert (answered["abc"].text, answered["abc"].finish_reason) == ("6 tokens", "stop")
     assert (answered["abc"].prompt_token_count, answered["abc"].completion_token_count) == (6, 2)
-    assert FakeLLM.made.options == {"model": str(random_llama), "dtype": "bfloat16", "max_model_len": 200}
+    assert FakeLLM.made.options == {
+        "model": str(random_llama),
+        "dtype": "bfloat16",
+        "max_model_len": 200,
+        "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+    }
     ((_, sampling, use_tqdm, lora),) = FakeLLM.made.calls
     assert (sampling[0].max_tokens, sampling[0].stop, sampling[0].structured_outputs) == (5, ["\n"], None)
     assert (sampling[1].temperature, sampling[1].structured_outputs.json) == (0.5, {"type": "object"})
     assert (use_tqdm, lora) == (False, None)
+
+
+def test_requests_are_taken_call_by_call(vllm, random_llama, ask, monkeypatch):
+    monkeypatch.setattr("ccl_assets.resources.text_generation.vllm_engine._REQUESTS_PER_CALL", 4)
+    made = []
+    generated = VLLMEngine(random_llama).generate(made.append(n) or ask(f"r{n}") for n in range(10))
+    next(generated)
+    assert len(made) == 4
+    assert len(list(generated)) == 9
+    assert [len(prompts) for prompts, *_ in FakeLLM.made.calls] == [4, 4, 2]
 
 
 def test_what_does_not_fit_or_is_aborted_is_an_error(vllm, random_llama, ask):
