@@ -28,7 +28,7 @@ ui: $(READY) ## Serve the Dagster UI (http://127.0.0.1:3000, this host only)
 
 test: $(DEV_READY) ## Set up, then run the linters and all tests
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(DEV_READY) ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -4,14 +4,13 @@ from dagster import AllPartitionMapping, StaticPartitionMapping, StaticPartition
 
 from ccl_assets.coding.systems import SYSTEMS
 from ccl_assets.corpora.loaders import CORPORA
+from ccl_assets.corpora.note_shards import NOTE_SHARDS
 from ccl_assets.icd.chapters import CHAPTER_KEYS
 from ccl_assets.sft.recipes import RECIPE_NAMES
 
-NOTE_SHARD_COUNT = 32  # never above 99: Dagster's staleness goes blind at 100 upstream partitions
-
 CHAPTER = StaticPartitionsDefinition(list(CHAPTER_KEYS))
 CORPUS = StaticPartitionsDefinition(list(CORPORA))
-NOTE_SHARD = StaticPartitionsDefinition([f"shard_{number:02d}" for number in range(NOTE_SHARD_COUNT)])
+NOTE_SHARD = StaticPartitionsDefinition(list(NOTE_SHARDS))
 RECIPE = StaticPartitionsDefinition(list(RECIPE_NAMES))
 SYSTEM = StaticPartitionsDefinition(list(SYSTEMS))
 

@@ -14,3 +14,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers with two threads ea
 for name in [name for name in os.environ if name.startswith(("CCL_", "DAGSTER_")) and not name.startswith("CCL_TEST_")]:
     if name != "CCL_UPDATE_GOLDEN":
         del os.environ[name]
+
+
+def pytest_collection_modifyitems(items):
+    """Slow files first: a worker that begins one last lets the other wait."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

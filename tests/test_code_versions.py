@@ -46,11 +46,11 @@ def version_of(tmp_path, monkeypatch):
         path.write_text(textwrap.dedent(source))
         spec = type("Spec", (), {"origin": str(path)})
         monkeypatch.setattr(code_versions.importlib.util, "find_spec", lambda name: spec)
-        code_versions._module_hash.cache_clear()
+        code_versions._read.cache_clear()
         return code_version("any.module")
 
     yield version
-    code_versions._module_hash.cache_clear()
+    code_versions._read.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ VALUES = {
             ("Z99.89", ""),
         ],
     },
+    "evidence_extraction_json": {"note": "72 yo F. HTN.", "codes": [("I10", "Essential (primary) hypertension")]},
     "evidence_refinement": {
         "code": "J44.9",
         "title": "Chronic obstructive pulmonary disease, unspecified",

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import dagster as dg
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ccl_assets.code_versions import code_version
 from ccl_assets.coding.systems import SYSTEMS
@@ -22,7 +21,7 @@ from ccl_assets.sft.assets import ADAPTER_KEY
 from ccl_assets.table_asset import OWNERS, Input, TableResult, inputs, table_asset
 
 _SETTINGS = settings()
-_SPLIT = "test"
+_TEST = {"split": ("test",)}
 REPORT_KEY = dg.AssetKey(["eval", "report"])
 
 
@@ -46,7 +45,8 @@ REPORT_KEY = dg.AssetKey(["eval", "report"])
     ins={
         **inputs(
             codes=Input(CODES, columns=("code", "long_title", "is_billable")),
-            documents=Input(DOCUMENTS, ALL), labels=Input(LABELS, ALL), evidence=Input(EVIDENCE, ALL),
+            documents=Input(DOCUMENTS, ALL, where=_TEST), labels=Input(LABELS, ALL, ("corpus", "chart_id")),
+            evidence=Input(EVIDENCE, ALL, ("corpus", "document_id", "begin", "end", "evidence_text")),
             gold=Input(GOLD_PAIRS, ALL, ("code", "evidence", "source", "expansion")),
         ),
         "adapter": dg.AssetIn(key=ADAPTER_KEY, partition_mapping=ADAPTER_OF_SYSTEM),
@@ -73,12 +73,8 @@ def predictions(
     description = SYSTEMS[name]
     titles = dict(zip(codes["code"].to_pylist(), codes["long_title"].to_pylist(), strict=True))
     billable = frozenset(codes.filter(codes["is_billable"])["code"].to_pylist())
-    labelled = {(row["corpus"], row["chart_id"]) for row in labels.select(["corpus", "chart_id"]).to_pylist()}
-    test = [
-        row
-        for row in documents.filter(pc.equal(documents["split"], _SPLIT)).to_pylist()
-        if (row["corpus"], row["chart_id"]) in labelled
-    ]
+    labelled = {(row["corpus"], row["chart_id"]) for row in labels.to_pylist()}
+    test = [row for row in documents.to_pylist() if (row["corpus"], row["chart_id"]) in labelled]
     spans: dict[str, list[HumanSpan]] = {}
     for row in evidence.to_pylist():
         spans.setdefault(f"{row['corpus']}/{row['document_id']}", []).append(
@@ -158,7 +154,7 @@ def adapter_name(adapter: Path | None) -> str:
     gates=checks.SCORE_GATES,
     ins=inputs(
         codes=Input(CODES, columns=("code", "is_billable")), predictions=PREDICTIONS,
-        documents=Input(DOCUMENTS, ALL), labels=Input(LABELS, ALL), evidence=Input(EVIDENCE, ALL),
+        documents=Input(DOCUMENTS, ALL, where=_TEST), labels=Input(LABELS, ALL), evidence=Input(EVIDENCE, ALL),
     ),
     partitions_def=SYSTEM,
 )  # fmt: skip
@@ -191,7 +187,7 @@ def scores(
     "what the profile left out; a note viewer for open corpora; the reproduction card.",
     ins=inputs(
         release=RELEASE, codes=CODES, coverage=COVERAGE,
-        documents=Input(DOCUMENTS, ALL), labels=Input(LABELS, ALL), evidence=Input(EVIDENCE, ALL),
+        documents=Input(DOCUMENTS, ALL, where=_TEST), labels=Input(LABELS, ALL), evidence=Input(EVIDENCE, ALL),
         extractions=Input(EXTRACTIONS, ALL, ("corpus", "document_id", "status")),
         pairs=Input(KNOWLEDGE_BASE_PAIRS, ALL, ("code", "tier", "is_trainable", "expansion")),
         predictions=Input(PREDICTIONS, ALL), scores=Input(SCORES, ALL),

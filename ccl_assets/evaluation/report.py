@@ -34,8 +34,8 @@ PACKAGES = (
     "dagster",
 )
 PROMPTS = (
-    "evidence_extraction", "evidence_refinement", "evidence_synthesis", "document_coding", "code_only_coding",
-    "span_coding", "cot_coding", "document_coding_with_evidence",
+    "evidence_extraction", "evidence_extraction_json", "evidence_refinement", "evidence_synthesis",
+    "document_coding", "code_only_coding", "span_coding", "cot_coding", "document_coding_with_evidence",
 )  # fmt: skip
 _COMPARED = "scl"
 
@@ -55,7 +55,7 @@ def report_inputs(
 
     Args:
         codes: ``icd/codes``.
-        documents: ``corpus/documents`` of all corpora, like the next two.
+        documents: ``corpus/documents`` of the test splits of all corpora.
         labels: ``corpus/labels``.
         evidence: ``corpus/evidence``.
         predictions: ``eval/predictions`` of all systems.
@@ -170,7 +170,7 @@ def reproduction_card(
             "label": release["release"][0].as_py(),
             **dict(zip(release["file_name"].to_pylist(), release["sha256"].to_pylist(), strict=True)),
         },
-        "Corpora": {
+        "Benchmarks": {
             f"{corpus}/{split}": f"{count} notes"
             for (corpus, split), count in sorted(
                 Counter(

@@ -21,7 +21,7 @@ EXTRACTION_GATES = {
     "answers_parsed": "At most 1 % of the codes asked for stay without a readable answer (warns with the packaged model).",
     "quotes_verbatim": "At least 80 % of the quotes are in the note as quoted (warns).",
 }
-SILVER_GATES = {**PAIR_GATES, "grounded": "Rows kept for training are candidates or gold terms."}
+SILVER_GATES = {**PAIR_GATES, "grounded": "Rows kept for training are candidates, gold terms or rewordings of one."}
 KNOWLEDGE_BASE_GATES = {
     **PAIR_GATES,
     "every_code_covered": "Every billable code of the chapter has a direct pair (warns where the profile bounds synthesis).",

@@ -1,16 +1,26 @@
-"""Silver evidence, stage one: one request per note with all its codes, every quote checked against the note."""
+"""Silver evidence, stage one: a note and all its codes in one request, every quote checked against the note.
+
+Where prompt and answer would not fit the model's window, the note is cut into overlapping pieces and, if the codes alone take
+half of it, these are shared out over several requests; nothing is truncated. Requests about one piece stand together.
+
+Answers have two forms, each with its prompt. Servers that constrain answers are asked for JSON, the note before the codes, so that
+requests about one piece share all but their codes. Other backends are asked for lines, the codes before the note: the packaged
+model quotes next to nothing otherwise (it repeats the example), and in process no prefix is kept anyway.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from ccl_assets.evidence.extraction_answer import read_extraction
 from ccl_assets.evidence.grounding import ground_span
-from ccl_assets.prompts import Prompt
+from ccl_assets.evidence.note_windows import Window, approximate_token_count, split_into_windows
+from ccl_assets.icd.chapters import chapter_of
+from ccl_assets.prompts import Prompt, load_prompt
 from ccl_assets.resources.text_generation.requests import (
     Completion,
     GenerationParameters,
@@ -18,13 +28,14 @@ from ccl_assets.resources.text_generation.requests import (
     Message,
 )
 
-_CODE_LINE = re.compile(r"^[\s\-*•]*+([A-Z][0-9A-Z]{2}(?:\.?[0-9A-Z]{1,4})?)[\s*]*+(.*)$")
-_ANSWER = re.compile(r"^[\s*]*+(?:\([^)]*\)[\s*]*+)?[:=|–-]+(.*)$")
-# "nonerosive reflux" and "Na 128" are findings
-_NO_EVIDENCE = re.compile(
-    r"^\W*(no evidence|none\b|not (?:documented|found|mentioned|supported)|n/a\b|na\W*$)", re.IGNORECASE
-)
-_TOKENS_PER_CODE = 28  # code, title and quote, on average
+OVERLAP_TOKENS = 64  # shared by successive pieces of a note; a span that a human marked takes 5 on average
+_TEMPLATE_TOKENS = 64  # what a chat template adds around the turns; SmolLM2's adds 30
+_QUOTE_TOKENS = 16
+_CHARACTERS_PER_TOKEN = 3  # of codes and titles in an answer, on average; an answer cut short keeps what it has
+_LEAST_PIECE = 4 * OVERLAP_TOKENS
+# What a code's status is if the pieces of its note differ: evidence found in one counts, and there is none only if every piece says
+# so. A piece without a readable answer may hold some.
+_FIRST = {status: rank for rank, status in enumerate(("verbatim", "repaired", "unparsed", "ungrounded", "no_evidence"))}
 
 
 @dataclass(frozen=True)
@@ -40,15 +51,20 @@ class NoteWithCodes:
     is_restricted: bool
 
 
-def shard_of(chart_id: str, shard_count: int) -> int:
-    """Shard of an admission: all its notes fall into one, independent of the order of arrival."""
-    return int.from_bytes(hashlib.sha256(chart_id.encode()).digest()[:8], "big") % shard_count
+@dataclass(frozen=True)
+class Question:
+    """What one request asks: which codes of a piece of a note."""
+
+    request_id: str
+    note: NoteWithCodes
+    window: Window
+    codes: tuple[str, ...]
 
 
 def notes_to_mine(
     documents: Iterable[Mapping[str, Any]],
     labels: Iterable[Mapping[str, Any]],
-    has_human_evidence: set[tuple[str, str]],
+    has_human_evidence: Collection[tuple[str, str]],
 ) -> list[NoteWithCodes]:
     """Notes that have codes but no human evidence, outside the validation and test splits.
 
@@ -80,88 +96,184 @@ def notes_to_mine(
     return found
 
 
-def extraction_request(note: NoteWithCodes, titles: Mapping[str, str], prompt: Prompt) -> GenerationRequest:
-    """The request for one note; codes that the release does not know are asked for without a title."""
-    codes = [(code, titles.get(code, "")) for code in note.codes]
-    turns = prompt.turns(note=note.text.strip(), codes=codes)
-    return GenerationRequest(
-        request_id=f"{note.corpus}/{note.document_id}",
-        messages=tuple(Message(role, content) for role, content in turns),
-        parameters=GenerationParameters(max_tokens=16 + _TOKENS_PER_CODE * len(codes)),
-        is_restricted=note.is_restricted,
-    )
+class ExtractionPrompt:
+    """How a miner is asked: which prompt, how much fits, and in which form it answers."""
 
+    def __init__(self, titles: Mapping[str, str], context_tokens: int, *, has_json_answer: bool) -> None:
+        """Choose the prompt.
 
-def read_extraction(text: str, codes: Sequence[str], titles: Mapping[str, str] | None = None) -> dict[str, str | None]:
-    """Read the answer: quote per code, ``None`` for a declared lack of evidence; codes not answered are absent.
+        Args:
+            titles: Long title by code; a code that is not here is never asked for.
+            context_tokens: Window of the model, prompt and answer together.
+            has_json_answer: The backend constrains answers to a JSON schema.
+        """
+        self._titles = titles
+        self._context_tokens = context_tokens
+        self._has_json_answer = has_json_answer
+        self._prompt: Prompt = load_prompt("evidence_extraction_json" if has_json_answer else "evidence_extraction")
 
-    A line is ``CODE: quote``, or ``CODE title: quote`` where the titles are given. Total: any string in. The first answer for a
-    code counts; codes that were not asked for are ignored.
-    """
-    wanted = {code.replace(".", ""): code for code in codes}
-    found: dict[str, str | None] = {}
-    for line in text.splitlines():
-        match = _CODE_LINE.match(line)
-        code = wanted.get(match[1].replace(".", "")) if match else None
-        if match is None or code is None or code in found:
-            continue
-        rest = match[2]
-        title = (titles or {}).get(code, "")
-        if title and rest.lower().startswith(title.lower()):
-            rest = rest[len(title) :]
-        answer = _ANSWER.match(rest)
-        if answer is not None:
-            quote = answer[1].strip().strip("\"'“”`* ").strip()
-            found[code] = None if not quote or _NO_EVIDENCE.match(quote) else quote
-    return found
+    @property
+    def sha256(self) -> str:
+        """Hash of the prompt template."""
+        return self._prompt.sha256
 
+    def questions(self, note: NoteWithCodes) -> list[Question]:
+        """The questions about a note: one if it fits, else pieces by groups of codes, those of a piece together.
 
-def extraction_rows(
-    note: NoteWithCodes,
-    completion: Completion | None,
-    shard: str,
-    prompt_sha256: str,
-    model: str,
-    titles: Mapping[str, str] | None = None,
-) -> list[dict[str, Any]]:
-    """Rows of ``silver/extractions`` for a note; ``completion`` is ``None`` where the profile left it out."""
-    asked = completion is not None
-    answers = read_extraction(completion.text, note.codes, titles) if completion and completion.error is None else {}
-    rows = []
-    for code in note.codes:
-        row: dict[str, Any] = {
-            "shard": shard,
-            "corpus": note.corpus,
-            "document_id": note.document_id,
-            "chart_id": note.chart_id,
-            "source": note.source,
-            "code": code,
-            "evidence": None,
-            "begin": None,
-            "end": None,
-            "status": "unparsed" if asked else "not_asked",
-            "edit_distance": None,
-            "prompt_sha256": prompt_sha256 if asked else None,
-            "model": model if asked else None,
-        }
-        if code in answers:
-            quote = answers[code]
+        Raises:
+            ValueError: The window is too small for a piece of a note and one code.
+        """
+        codes = [code for code in note.codes if code in self._titles]
+        name = f"{note.corpus}/{note.document_id}"
+        if not codes or not note.text.strip():
+            return []
+        costs = {code: self._prompt_tokens(code) + self._answer_tokens(code) for code in codes}
+        if approximate_token_count(note.text) + sum(costs.values()) <= self._budget:
+            return [Question(name, note, Window(0, len(note.text)), tuple(codes))]
+        groups = _groups(costs, max(self._budget // 2, max(costs.values())))
+        piece_tokens = self._budget - max(sum(costs[code] for code in group) for group in groups)
+        if piece_tokens < _LEAST_PIECE:
+            raise ValueError(
+                f"a context window of {self._context_tokens} tokens leaves {piece_tokens} for a piece of a note, fewer than "
+                f"{_LEAST_PIECE}: raise CCL_CONTEXT_TOKENS, or take a miner with a longer window"
+            )
+        windows = [
+            window
+            for window in split_into_windows(note.text, piece_tokens, OVERLAP_TOKENS)
+            if note.text[window.begin : window.end].strip()
+        ]
+        parts = [(window, group) for window in windows for group in groups]
+        if len(parts) == 1:
+            return [Question(name, note, *parts[0])]
+        return [
+            Question(f"{name}#{number}/{len(parts)}", note, window, group)
+            for number, (window, group) in enumerate(parts, 1)
+        ]
+
+    def request(self, question: Question) -> GenerationRequest:
+        """The request of a question."""
+        note, window = question.note, question.window
+        turns = self._prompt.turns(
+            note=note.text[window.begin : window.end].strip(),
+            codes=[(code, self._titles[code]) for code in question.codes],
+        )
+        return GenerationRequest(
+            request_id=question.request_id,
+            messages=tuple(Message(role, content) for role, content in turns),
+            parameters=GenerationParameters(max_tokens=16 + sum(map(self._answer_tokens, question.codes))),
+            is_restricted=note.is_restricted,
+            json_schema=answer_schema(question.codes) if self._has_json_answer else None,
+        )
+
+    def is_readable(self, question: Question, completion: Completion) -> bool:
+        """Whether an answer says anything about the codes it was asked for."""
+        return bool(self._answers(question, completion))
+
+    def rows(
+        self, note: NoteWithCodes, answers: Sequence[tuple[Question, Completion]], *, shard: str, model: str
+    ) -> list[dict[str, Any]]:
+        """Rows of ``silver/extractions`` for a note: one per code, the answers of its pieces joined.
+
+        Args:
+            note: The note.
+            answers: Its questions with their completions; none where the profile left the note out.
+            shard: Partition.
+            model: Model that was asked.
+        """
+        best: dict[str, dict[str, Any]] = {}
+        for question, completion in answers:
+            for code, found in self._read(question, completion).items():
+                if code not in best or _FIRST[found["status"]] < _FIRST[best[code]["status"]]:
+                    best[code] = found
+        return [
+            {
+                "shard": shard,
+                "corpus": note.corpus,
+                "document_id": note.document_id,
+                "chart_id": note.chart_id,
+                "source": note.source,
+                "chapter": _chapter(code),
+                "code": code,
+                "evidence": None,
+                "begin": None,
+                "end": None,
+                "status": "not_asked",
+                "edit_distance": None,
+                "prompt_sha256": self.sha256 if code in best else None,
+                "model": model if code in best else None,
+                **best.get(code, {}),
+            }
+            for code in note.codes
+        ]
+
+    def _read(self, question: Question, completion: Completion) -> dict[str, dict[str, Any]]:
+        answers = self._answers(question, completion)
+        piece = question.note.text[question.window.begin : question.window.end]
+        found: dict[str, dict[str, Any]] = {}
+        for code in question.codes:
+            quote = answers.get(code)
             if quote is None:
-                row["status"] = "no_evidence"
-            else:
-                grounding = ground_span(quote, note.text)
-                row["status"] = grounding.status
-                if grounding.status != "ungrounded":
-                    row.update(
-                        evidence=grounding.text,
-                        begin=grounding.begin,
-                        end=grounding.end,
-                        edit_distance=grounding.edit_distance,
-                    )
-        rows.append(row)
-    return rows
+                found[code] = {"status": "no_evidence" if code in answers else "unparsed"}
+                continue
+            grounding = ground_span(quote, piece)
+            found[code] = {"status": grounding.status}
+            if grounding.begin is not None and grounding.end is not None:
+                found[code] |= {
+                    "evidence": grounding.text,
+                    "begin": question.window.begin + grounding.begin,
+                    "end": question.window.begin + grounding.end,
+                    "edit_distance": grounding.edit_distance,
+                }
+        return found
+
+    def _answers(self, question: Question, completion: Completion) -> dict[str, str | None]:
+        text = completion.text if completion.error is None else ""
+        return read_extraction(text, question.codes, self._titles, is_cut=completion.finish_reason == "length")
+
+    @cached_property
+    def _budget(self) -> int:
+        """Tokens for a note, its codes and their answers."""
+        fixed = sum(approximate_token_count(content) for _, content in self._prompt.turns(note="", codes=[]))
+        return self._context_tokens - _TEMPLATE_TOKENS - fixed - 16
+
+    def _prompt_tokens(self, code: str) -> int:
+        return approximate_token_count(f"- {code} {self._titles[code]}\n")
+
+    def _answer_tokens(self, code: str) -> int:
+        repeated = code if self._has_json_answer else f"{code} {self._titles[code]}"
+        return _QUOTE_TOKENS + len(repeated) // _CHARACTERS_PER_TOKEN
+
+
+def answer_schema(codes: Sequence[str]) -> dict[str, Any]:
+    """JSON schema of an answer: for every code a quote or null."""
+    return {
+        "type": "object",
+        "properties": {code: {"type": ["string", "null"]} for code in codes},
+        "required": list(codes),
+        "additionalProperties": False,
+    }
 
 
 def status_counts(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """Rows by status."""
     return dict(sorted(Counter(row["status"] for row in rows).items()))
+
+
+def _groups(costs: Mapping[str, int], most: int) -> list[tuple[str, ...]]:
+    """Codes in order, shared out evenly over as many groups as it takes for each to have about ``most`` tokens."""
+    total = sum(costs.values())
+    count = -(-total // most)
+    groups: list[list[str]] = [[] for _ in range(count)]
+    position = 0
+    for code, cost in costs.items():
+        groups[(2 * position + cost) * count // (2 * total)].append(code)
+        position += cost
+    return [tuple(group) for group in groups if group]
+
+
+def _chapter(code: str) -> str | None:
+    """Chapter of a code; labels may have codes of other editions, which none has."""
+    try:
+        return chapter_of(code).key
+    except KeyError:
+        return None

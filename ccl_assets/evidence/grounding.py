@@ -12,16 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ccl_assets.evidence.approximate_search import nearest_substring
+from ccl_assets.evidence.distinctions import distinctions
 
 VERBATIM, REPAIRED, UNGROUNDED = "verbatim", "repaired", "ungrounded"
 MAX_QUOTE_LENGTH = 500  # longer quotes must stand in the note as they are; evidence is a minimal span
 _MIN_INSIDE_WORD = 4
-
-# Words that turn a finding into another one although few letters differ; a repair may not touch them.
-_MEANING = re.compile(
-    r"\d+|\b(?:no|not|non|without|with|denies|left|right|bilateral|[ivx]{1,4}[abc]?)\b"
-    r"|hypo|hyper|brady|tachy|\b(?:un|in|non)(?=stable|controlled|complicated|specified|competent|tractable|union)"
-)
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,7 @@ def ground_span(
     """Find ``quote`` in ``note``.
 
     In this order: the exact words; the same with other white space; the same with other case; the nearest run of whole
-    words within ``int(max_edit_share * len(quote))`` edits, provided that numbers, sides and negations are as quoted.
+    words within ``int(max_edit_share * len(quote))`` edits, provided that sides, numbers, negations and the like are as quoted.
     Places at word boundaries are preferred, and quotes under four characters are found there only ("PE" does not stand
     in "sPEcial"). A quote of more than 500 characters is looked for as it is and not otherwise.
 
@@ -81,7 +76,7 @@ def ground_span(
     if limit == 0:
         return Grounding(UNGROUNDED)
     found = nearest_substring(quote, note, limit)
-    if found is None or _meaning(quote) != _meaning(note[found.begin : found.end]):
+    if found is None or distinctions(quote) != distinctions(note[found.begin : found.end]):
         return Grounding(UNGROUNDED)
     return Grounding(REPAIRED, found.begin, found.end, note[found.begin : found.end], found.distance)
 
@@ -108,7 +103,3 @@ def _first_free(matches: Iterator[re.Match[str]], taken: Collection[tuple[int, i
             return span
         first = first or span
     return first
-
-
-def _meaning(text: str) -> list[str]:
-    return _MEANING.findall(text.lower())

@@ -31,7 +31,8 @@ from ccl_assets.table_asset import Input, TableResult, inputs, table_asset
     gates=checks.KNOWLEDGE_BASE_GATES,
     ins=inputs(
         codes=CODES, gold=GOLD_PAIRS, silver=SILVER_PAIRS, synthetic=SYNTHETIC_PAIRS,
-        documents=Input(DOCUMENTS, ALL, ("corpus", "document_id", "split")), evidence=Input(EVIDENCE, ALL),
+        documents=Input(DOCUMENTS, ALL, ("corpus", "document_id"), where={"split": ("test",)}),
+        evidence=Input(EVIDENCE, ALL, ("corpus", "document_id", "evidence_text")),
     ),
     partitions_def=CHAPTER,
 )  # fmt: skip
@@ -46,7 +47,7 @@ def pairs(
 ) -> TableResult:
     """All pairs of a chapter."""
     ontology = Ontology.from_table(codes)
-    test_documents = {(row["corpus"], row["document_id"]) for row in documents.to_pylist() if row["split"] == "test"}
+    test_documents = {(row["corpus"], row["document_id"]) for row in documents.to_pylist()}
     spans = [
         row["evidence_text"] for row in evidence.to_pylist() if (row["corpus"], row["document_id"]) in test_documents
     ]

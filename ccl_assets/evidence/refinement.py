@@ -7,7 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ccl_assets.evidence.candidates import LONGEST_PHRASE
 from ccl_assets.evidence.folding import fold, pair_id
+from ccl_assets.evidence.note_windows import approximate_token_count
+from ccl_assets.evidence.rewording import Nearest
 from ccl_assets.prompts import Prompt
 from ccl_assets.resources.text_generation.requests import (
     Completion,
@@ -20,6 +23,8 @@ _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+(.*\S)\s*$")
 _MOST_PHRASES = 5
 _PROMPT_CANDIDATES = 40
 _PROMPT_TERMS = 15
+_ANSWER_TOKENS = 96
+_TEMPLATE_TOKENS = 64  # what a chat template adds around the turns
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,11 @@ class CodeCandidates:
     candidates: tuple[tuple[str, int], ...]
     gold_terms: tuple[str, ...]
     is_restricted: bool
+
+    @property
+    def known_phrases(self) -> list[str]:
+        """What a phrase is grounded in: candidates and gold terms."""
+        return [*(text for text, _ in self.candidates), *self.gold_terms]
 
 
 def by_code(
@@ -57,53 +67,93 @@ def by_code(
     return sorted(found, key=lambda item: (-sum(count for _, count in item.candidates), item.code))
 
 
-def refinement_request(item: CodeCandidates, prompt: Prompt) -> GenerationRequest:
-    """The request for one code: its gold terms and its candidates by frequency."""
-    turns = prompt.turns(
-        code=item.code,
-        title=item.title,
-        terms=list(item.gold_terms[:_PROMPT_TERMS]),
-        candidates=list(item.candidates[:_PROMPT_CANDIDATES]),
-    )
+def refinement_request(item: CodeCandidates, prompt: Prompt, context_tokens: int) -> GenerationRequest:
+    """The request for one code: its gold terms, and its candidates by frequency as far as they fit the model's window."""
+    values = {"code": item.code, "title": item.title, "terms": list(item.gold_terms[:_PROMPT_TERMS])}
+    fixed = sum(approximate_token_count(content) for _, content in prompt.turns(**values, candidates=[]))
+    budget = context_tokens - _ANSWER_TOKENS - _TEMPLATE_TOKENS - fixed
+    shown: list[tuple[str, int]] = []
+    for text, count in item.candidates[:_PROMPT_CANDIDATES]:
+        budget -= approximate_token_count(f"{text} ({count}); ")
+        if budget < 0:
+            break
+        shown.append((text, count))
+    turns = prompt.turns(**values, candidates=shown)
     return GenerationRequest(
         request_id=item.code,
         messages=tuple(Message(role, content) for role, content in turns),
-        parameters=GenerationParameters(max_tokens=96),
+        parameters=GenerationParameters(max_tokens=_ANSWER_TOKENS),
         is_restricted=item.is_restricted,
     )
 
 
-def read_bullets(text: str) -> list[str]:
-    """Phrases of a bullet list, quotes stripped, repetitions dropped; any string in."""
+def read_bullets(text: str, *, is_cut: bool = False) -> list[str]:
+    """Phrases of a bullet list, quotes stripped, repetitions and passages dropped; any string in.
+
+    Args:
+        text: The answer.
+        is_cut: It ended at its token limit: an unfinished last line may be half a phrase and is left out.
+    """
     found: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in text.splitlines()[: -1 if is_cut else None]:
         if match := _BULLET.match(line):
             phrase = re.sub(r"\s*\(\d+\)$", "", match[1]).strip("\"'“”`*").strip()
-            if fold(phrase):
+            if fold(phrase) and len(phrase) <= LONGEST_PHRASE:
                 found.setdefault(fold(phrase), phrase)
     return list(found.values())
 
 
+def refined_phrases(completion: Completion | None) -> list[str]:
+    """The phrases a model chose, none where it was not asked or failed."""
+    if completion is None or completion.error is not None:
+        return []
+    return read_bullets(completion.text, is_cut=completion.finish_reason == "length")[:_MOST_PHRASES]
+
+
+def unknown_phrases(item: CodeCandidates, completion: Completion | None) -> list[str]:
+    """Those of the chosen phrases that are neither candidates nor gold terms."""
+    known = {fold(text) for text in item.known_phrases}
+    return [phrase for phrase in refined_phrases(completion) if fold(phrase) not in known]
+
+
 def silver_rows(
-    item: CodeCandidates, completion: Completion | None, *, release: str, chapter: str, prompt_sha256: str, model: str
+    item: CodeCandidates,
+    completion: Completion | None,
+    nearest: Mapping[tuple[str, str], Nearest],
+    *,
+    release: str,
+    chapter: str,
+    prompt_sha256: str,
+    model: str,
 ) -> list[dict[str, Any]]:
     """Rows of ``silver/pairs`` for a code.
 
     Where no model was asked, or none of its phrases is grounded, the most frequent candidates stand for the code.
+
+    Args:
+        item: The code.
+        completion: Its refinement.
+        nearest: What is known nearest to :func:`unknown_phrases`, from :func:`ccl_assets.evidence.rewording.nearest_known`.
+        release: Release label.
+        chapter: Partition.
+        prompt_sha256: Hash of the prompt.
+        model: Model that was asked.
     """
     counts = {fold(text): (text, count) for text, count in item.candidates}
     gold = {fold(term) for term in item.gold_terms}
-    phrases = read_bullets(completion.text)[:_MOST_PHRASES] if completion and completion.error is None else []
-    refined_by = "model"
-    if not any(fold(phrase) in counts or fold(phrase) in gold for phrase in phrases):
-        phrases = [*phrases, *(text for text, _ in item.candidates[:_MOST_PHRASES])]
-        refined_by = "frequency"
     rows: dict[str, dict[str, Any]] = {}
-    for phrase in phrases:
+
+    def add(phrase: str, refined_by: str) -> None:
         folded = fold(phrase)
-        grounding = "candidate" if folded in counts else "gold_term" if folded in gold else "ungrounded"
         text, count = counts.get(folded, (phrase, 0))
-        from_model = grounding == "ungrounded" or refined_by == "model"
+        known = None
+        if folded in counts:
+            grounding = "candidate"
+        elif folded in gold:
+            grounding = "gold_term"
+        else:
+            known = nearest.get((item.code, phrase))
+            grounding = "rewording" if known and known.is_reworded else "ungrounded"
         rows.setdefault(
             folded,
             {
@@ -113,11 +163,19 @@ def silver_rows(
                 "code": item.code,
                 "evidence": text,
                 "grounding": grounding,
+                "rewords": known.text if known and known.is_reworded else None,
+                "similarity": round(known.similarity, 4) if known else None,
                 "is_trainable": grounding != "ungrounded",
                 "document_count": count,
-                "refined_by": "model" if from_model else "frequency",
-                "prompt_sha256": prompt_sha256 if from_model else None,
-                "model": model if from_model else None,
+                "refined_by": refined_by,
+                "prompt_sha256": prompt_sha256 if refined_by == "model" else None,
+                "model": model if refined_by == "model" else None,
             },
         )
+
+    for phrase in refined_phrases(completion):
+        add(phrase, "model")
+    if not any(row["is_trainable"] for row in rows.values()):
+        for text, _ in item.candidates[:_MOST_PHRASES]:
+            add(text, "frequency")
     return list(rows.values())

@@ -11,42 +11,56 @@ import pyarrow.compute as pc
 from ccl_assets.code_versions import code_version
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
 from ccl_assets.evidence import checks
-from ccl_assets.evidence.candidates import candidates as collect_candidates
-from ccl_assets.evidence.extraction import (
-    extraction_request,
-    extraction_rows,
-    notes_to_mine,
-    shard_of,
-    status_counts,
-)
-from ccl_assets.evidence.refinement import by_code, refinement_request, silver_rows
+from ccl_assets.evidence.candidates import candidates as candidate_rows
+from ccl_assets.evidence.candidates import label_noise, label_noise_table, mined_codes
+from ccl_assets.evidence.extraction import ExtractionPrompt, Question, notes_to_mine, status_counts
+from ccl_assets.evidence.refinement import by_code, refinement_request, silver_rows, unknown_phrases
+from ccl_assets.evidence.rewording import nearest_known
 from ccl_assets.evidence.tables import CANDIDATES, EXTRACTIONS, GOLD_PAIRS, SILVER_PAIRS
 from ccl_assets.icd.ontology import Ontology
 from ccl_assets.icd.tables import CODES
-from ccl_assets.llm_step import LLM_POOL, LLM_RETRY, answer
-from ccl_assets.partitions import ALL, CHAPTER, NOTE_SHARD, NOTE_SHARD_COUNT
+from ccl_assets.io_managers.table_io_manager import PARTITION
+from ccl_assets.llm_step import LLM_POOL, LLM_RETRY, answer, answer_with
+from ccl_assets.partitions import ALL, CHAPTER, NOTE_SHARD
+from ccl_assets.plots import as_markdown, bar_chart
 from ccl_assets.prompts import load_prompt
+from ccl_assets.resources.embedder import Embedder
 from ccl_assets.resources.language_models import LanguageModels
 from ccl_assets.resources.settings import settings
+from ccl_assets.resources.text_generation.collect import Collected
+from ccl_assets.resources.text_generation.requests import Completion, LazyRequests
 from ccl_assets.table_asset import Input, TableResult, inputs, table_asset
 
-# A small corpus fills few shards, so that each of its shards holds a batch worth of notes.
-_SHARDS_OF_CORPUS = {"sample": 1}
 _SETTINGS = settings()
+# Share of requests: what a content filter refuses must not hold up a shard; its codes stay unparsed.
+_TOLERATED_ERRORS = 0.001
+# Gold terms that lead to the code itself; those of a stem or header above it may mean another code below.
+_OWN_TERMS = ("direct", "see")
+_NOTE_COLUMNS = ("corpus", "document_id", "chart_id", "source", "split", "text", "is_restricted")
 
 
 @table_asset(
     EXTRACTIONS,
     code_version=code_version(
-        "evidence.extraction", "evidence.grounding", "evidence.checks",
-        prompts=("evidence_extraction",),
-        settings={"miner": _SETTINGS.model_of("miner"), "notes_per_shard": _SETTINGS.limits.mined_notes},
+        "evidence.extraction", "evidence.checks",
+        prompts=("evidence_extraction", "evidence_extraction_json"),
+        settings={
+            "miner": _SETTINGS.model_of("miner"),
+            "notes_per_shard": _SETTINGS.limits.mined_notes,
+            "context_tokens": _SETTINGS.context_tokens,
+        },
     ),
-    description="Stage one of silver mining (paper section 3.3): per note one request with all its codes; each quoted span is "
-    "checked against the note. Notes with human evidence and notes of validation and test splits are not mined.",
+    description="Stage one of silver mining (paper section 3.3): per note one request with all its codes, several where the "
+    "model's window is short; each quoted span is checked against the note. Notes with human evidence and notes of validation and "
+    "test splits are not mined.",
     kinds={"huggingface"},
     gates=checks.EXTRACTION_GATES,
-    ins=inputs(codes=CODES, documents=Input(DOCUMENTS, ALL), labels=Input(LABELS, ALL), evidence=Input(EVIDENCE, ALL)),
+    ins=inputs(
+        codes=Input(CODES, columns=("code", "long_title", "is_billable")),
+        documents=Input(DOCUMENTS, ALL, _NOTE_COLUMNS, {"note_shard": (PARTITION,)}),
+        labels=Input(LABELS, ALL, ("corpus", "chart_id", "document_id", "code"), {"note_shard": (PARTITION,)}),
+        evidence=Input(EVIDENCE, ALL, columns=("corpus", "document_id")),
+    ),
     partitions_def=NOTE_SHARD,
     pool=LLM_POOL,
     retry_policy=LLM_RETRY,
@@ -56,27 +70,52 @@ def extractions(
     context: dg.AssetExecutionContext, codes: pa.Table, documents: pa.Table, labels: pa.Table, evidence: pa.Table
 ) -> TableResult:
     """Spans that the miner quoted for a shard's notes."""
-    shard = context.partition_key
-    number = NOTE_SHARD.get_partition_keys().index(shard)
+    billable = codes.filter(codes["is_billable"])
+    titles = dict(zip(billable["code"].to_pylist(), billable["long_title"].to_pylist(), strict=True))
     annotated = set(zip(evidence["corpus"].to_pylist(), evidence["document_id"].to_pylist(), strict=True))
-    notes = [
-        note
-        for note in notes_to_mine(documents.to_pylist(), labels.to_pylist(), annotated)
-        if shard_of(note.chart_id, _SHARDS_OF_CORPUS.get(note.corpus, NOTE_SHARD_COUNT)) == number
-    ]
-    prompt = load_prompt("evidence_extraction")
-    titles = dict(zip(codes["code"].to_pylist(), codes["long_title"].to_pylist(), strict=True))
+    notes = notes_to_mine(documents.to_pylist(), labels.to_pylist(), annotated)
     asked = notes[: _SETTINGS.limits.mined_notes]
-    requests = [extraction_request(note, titles, prompt) for note in asked]
-    model, collected = answer(context, "miner", requests)
+    models: LanguageModels = context.resources.language_models
+    model, collected = models.model_name("miner"), Collected()
+    generator = models.generator("miner") if asked else None
+    prompt = ExtractionPrompt(
+        titles, _SETTINGS.context_tokens, has_json_answer=generator is not None and generator.supports_json_schema
+    )
+    questions: dict[str, list[Question]] = {
+        f"{note.corpus}/{note.document_id}": prompt.questions(note) for note in asked
+    }
+    by_request = {question.request_id: question for some in questions.values() for question in some}
+    if generator is not None:
+        model = generator.model_name
+
+        def is_readable(completion: Completion) -> bool:
+            return prompt.is_readable(by_request[completion.request_id], completion)
+
+        collected = answer_with(
+            context, generator, LazyRequests(list(by_request.values()), prompt.request), is_readable=is_readable,
+            note_of={question.request_id: name for name, some in questions.items() for question in some},
+            tolerated_error_share=_TOLERATED_ERRORS,
+        )  # fmt: skip
+    answers = collected.completions
     rows = [
         row
         for note in notes
-        for row in extraction_rows(
-            note, collected.completions.get(f"{note.corpus}/{note.document_id}"), shard, prompt.sha256, model, titles
+        for row in prompt.rows(
+            note,
+            [(one, answers[one.request_id]) for one in questions.get(f"{note.corpus}/{note.document_id}", ())],
+            shard=context.partition_key,
+            model=model,
         )
     ]
-    metadata = {"notes": len(notes), "notes_asked": len(asked), **status_counts(rows), **collected.cost}
+    metadata = {
+        "notes": len(notes),
+        "notes_asked": len(asked),
+        "notes_in_several_requests": sum(len(some) > 1 for some in questions.values()),
+        "codes_not_in_release": sum(row["code"] not in titles for row in rows),
+        "answers_cut_off": sum(completion.finish_reason == "length" for completion in answers.values()),
+        **{f"status_{status}": count for status, count in status_counts(rows).items()},
+        **collected.cost,
+    }
     gates = [
         checks.answers_parsed(rows, is_packaged_model=model == "packaged"),
         checks.quotes_verbatim(rows),
@@ -90,55 +129,78 @@ def extractions(
     description="Per code the distinct phrases that notes gave, with document frequency, and how many notes gave none (paper's "
     "E_c; the share of notes without evidence maps the label noise).",
     kinds={"python"},
-    ins=inputs(extractions=Input(EXTRACTIONS, ALL)),
+    ins=inputs(extractions=Input(EXTRACTIONS, ALL, ("code", "status", "evidence"), {"chapter": (PARTITION,)})),
     partitions_def=CHAPTER,
 )
 def candidates(context: dg.AssetExecutionContext, extractions: pa.Table) -> TableResult:
     """Candidate phrases of a chapter's codes."""
-    rows = collect_candidates(extractions.to_pylist(), context.partition_key)
-    codes = {row["code"]: row for row in rows}
-    mined = sum(row["labelled_document_count"] for row in codes.values())
-    without = sum(row["no_evidence_count"] for row in codes.values())
-    metadata = {"codes": len(codes), "code_notes_mined": mined, "code_notes_without_evidence": without}
-    return TableResult(rows, metadata)
+    codes = mined_codes(extractions)
+    metadata: dict[str, object] = {
+        "codes": len(codes),
+        "code_notes_mined": sum(mined.note_count for mined in codes.values()),
+        "code_notes_without_evidence": sum(mined.no_evidence_count for mined in codes.values()),
+    }
+    if noisy := label_noise(codes):
+        title = f"Notes without evidence for their code, {context.partition_key}"
+        shares = [100 * mined.no_evidence_share for _, mined in noisy]
+        chart = bar_chart(title, [code for code, _ in noisy], shares, "% of the notes that have the code")
+        metadata["label_noise"] = dg.MetadataValue.md(label_noise_table(codes))
+        metadata["label_noise_chart"] = dg.MetadataValue.md(as_markdown(chart, title))
+    return TableResult(candidate_rows(codes, context.partition_key), metadata)
 
 
 @table_asset(
     SILVER_PAIRS,
     code_version=code_version(
-        "evidence.refinement", "evidence.folding", "evidence.checks",
+        "evidence.refinement", "evidence.candidates", "evidence.rewording", "evidence.distinctions", "evidence.folding",
+        "evidence.note_windows", "evidence.checks",
         prompts=("evidence_refinement",),
-        settings={"miner": _SETTINGS.model_of("miner"), "codes_per_chapter": _SETTINGS.limits.refined_codes},
+        settings={
+            "miner": _SETTINGS.model_of("miner"),
+            "codes_per_chapter": _SETTINGS.limits.refined_codes,
+            "context_tokens": _SETTINGS.context_tokens,
+            "embedder": _SETTINGS.embedder,
+        },
     ),
     description="Stage two of silver mining (paper section 3.3): per code a few usual wordings chosen from index terms and "
-    "frequency-ranked candidates. Rows that are neither are marked and kept out of training.",
+    "frequency-ranked candidates. A phrase that is neither, nor near enough to one to reword it, is kept out of training.",
     kinds={"huggingface"},
     gates=checks.SILVER_GATES,
     ins=inputs(codes=CODES, candidates=CANDIDATES, gold=GOLD_PAIRS),
     partitions_def=CHAPTER,
     pool=LLM_POOL,
     retry_policy=LLM_RETRY,
-    required_resource_keys={"language_models"},
+    required_resource_keys={"language_models", "embedder"},
 )  # fmt: skip
 def silver(context: dg.AssetExecutionContext, codes: pa.Table, candidates: pa.Table, gold: pa.Table) -> TableResult:
     """Refined evidence of a chapter's codes."""
     ontology = Ontology.from_table(codes)
     terms: dict[str, list[str]] = defaultdict(list)
     wanted = pa.array(sorted(set(candidates["code"].to_pylist())), type=pa.string())
-    for row in gold.filter(pc.is_in(gold["code"], value_set=wanted)).to_pylist():
+    own = pc.is_in(gold["expansion"], value_set=pa.array(_OWN_TERMS))
+    for row in gold.filter(pc.and_(own, pc.is_in(gold["code"], value_set=wanted))).to_pylist():
         terms[row["code"]].append(row["evidence"])
     models: LanguageModels = context.resources.language_models
     known = [row for row in candidates.to_pylist() if row["code"] in ontology.billable]
     items = by_code(known, terms, ontology.titles, is_restricted=models.mines_restricted_notes)
     prompt = load_prompt("evidence_refinement")
     asked = items[: _SETTINGS.limits.refined_codes]
-    model, collected = answer(context, "miner", [refinement_request(item, prompt) for item in asked])
+    requests = [refinement_request(item, prompt, _SETTINGS.context_tokens) for item in asked]
+    model, collected = answer(context, "miner", requests)
+    answers = collected.completions
+    embedder: Embedder = context.resources.embedder
+    nearest = nearest_known(
+        {item.code: unknown_phrases(item, answers.get(item.code)) for item in asked},
+        {item.code: item.known_phrases for item in asked},
+        embedder.encode,
+    )
     rows = [
         row
         for item in items
         for row in silver_rows(
             item,
-            collected.completions.get(item.code),
+            answers.get(item.code),
+            nearest,
             release=codes["release"][0].as_py(),
             chapter=context.partition_key,
             prompt_sha256=prompt.sha256,

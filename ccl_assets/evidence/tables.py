@@ -1,6 +1,7 @@
 """Contracts of the evidence tables: gold, silver and synthetic pairs and the knowledge base they form."""
 
 from ccl_assets.corpora.tables import CHART_COLUMN, CORPUS_COLUMN, DOCUMENT_COLUMN
+from ccl_assets.evidence.gold import EXPANSIONS
 from ccl_assets.icd.tables import CHAPTER_COLUMN, CODE_COLUMN, RELEASE_COLUMN
 from ccl_assets.table_contract import BOOLEAN, INTEGER, REAL, STRING, STRINGS, Column, TableContract
 
@@ -8,6 +9,8 @@ PAIR_ID = Column("pair_id", STRING, "Hash of tier, code and folded evidence text
 EVIDENCE_TEXT = Column("evidence", STRING, "Words that support the code.")
 PROMPT = Column("prompt_sha256", STRING, "Hash of the prompt template; empty where no model was asked.", True)
 MODEL = Column("model", STRING, "Model that answered; empty where no model was asked.", True)
+
+_EXPANSIONS = "; ".join(f"`{name}`: {meaning}" for name, meaning in EXPANSIONS.items()) + "."
 
 GOLD_PAIRS = TableContract(
     "gold/pairs",
@@ -20,14 +23,13 @@ GOLD_PAIRS = TableContract(
         EVIDENCE_TEXT,
         Column("source", STRING, "`title`, `inclusion_term`, or the index table the term stands in."),
         Column("term_id", STRING, "Index term id, or code and position of the inclusion term."),
+        Column("expansion", STRING, "The least certain of the steps: " + _EXPANSIONS),
+        Column("steps", STRINGS, "Every step from the term to the code; `direct` where there is none to take."),
         Column(
-            "expansion",
-            STRING,
-            "`direct`: the term stands at this code. `seventh_character`: at its stem. `dash_subtree`: at a header or "
-            "dash code above it.",
+            "modifier", STRING, "Nonessential modifier of the Index term that the evidence holds.", is_nullable=True
         ),
     ),
-    key=("pair_id", "source", "expansion"),
+    key=("pair_id", "source"),
     partition_column="chapter",
 )
 
@@ -40,6 +42,7 @@ EXTRACTIONS = TableContract(
         DOCUMENT_COLUMN,
         CHART_COLUMN,
         Column("source", STRING, "Source inside the corpus, e.g. `mimic_iv`."),
+        Column("chapter", STRING, "Chapter of the code; empty where no chapter holds it.", True),
         CODE_COLUMN,
         Column("evidence", STRING, "Verbatim span of the note.", True),
         Column("begin", INTEGER, "First code point.", True),
@@ -52,6 +55,7 @@ EXTRACTIONS = TableContract(
     key=("corpus", "document_id", "code"),
     partition_column="shard",
     has_note_text=True,
+    cluster_column="chapter",
 )
 
 CANDIDATES = TableContract(
@@ -80,7 +84,11 @@ SILVER_PAIRS = TableContract(
         PAIR_ID,
         CODE_COLUMN,
         EVIDENCE_TEXT,
-        Column("grounding", STRING, "`candidate`, `gold_term` or `ungrounded`."),
+        Column("grounding", STRING, "`candidate`, `gold_term`, `rewording` of one of these, or `ungrounded`."),
+        Column("rewords", STRING, "The candidate or gold term that a rewording rewords.", True),
+        Column(
+            "similarity", REAL, "Cosine similarity to it, or to the nearest one an ungrounded phrase may reword.", True
+        ),
         Column("is_trainable", BOOLEAN, "Kept for training: grounded rows only."),
         Column("document_count", INTEGER, "Notes that hold the phrase, 0 where it is not a candidate."),
         Column("refined_by", STRING, "`model`, or `frequency` where the model was not asked or gave nothing usable."),

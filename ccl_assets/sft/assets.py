@@ -43,7 +43,8 @@ ADAPTER_KEY = dg.AssetKey(["sft", "adapter"])
     gates=checks.DATASET_GATES,
     ins=inputs(
         codes=CODES,
-        documents=Input(DOCUMENTS, ALL), labels=Input(LABELS, ALL), evidence=Input(EVIDENCE, ALL),
+        documents=Input(DOCUMENTS, ALL, where={"split": ("train", "val", "test")}),
+        labels=Input(LABELS, ALL), evidence=Input(EVIDENCE, ALL),
         pairs=Input(KNOWLEDGE_BASE_PAIRS, ALL, _PAIR_COLUMNS),
     ),
     partitions_def=RECIPE,

@@ -20,6 +20,7 @@ class Model:
 
     model_name = "scripted"
     keeps_text_on_host = True
+    supports_json_schema = False
 
     def __init__(self, answer):
         self.answer = answer

@@ -48,6 +48,7 @@ class Bench:
                 "character_count": len(note.text),
                 "text_sha256": "",
                 "is_restricted": note.is_restricted,
+                "note_shard": "shard_00",
             }
             for note in self.notes
         ]
@@ -59,6 +60,7 @@ class Bench:
                 "position": position,
                 "code": code,
                 "source_code": code,
+                "note_shard": "shard_00",
             }
             for note in self.notes
             for position, code in enumerate(note.gold, start=1)
@@ -78,6 +80,7 @@ class Bench:
                         "end": end,
                         "fragments": [{"begin": begin, "end": end}],
                         "evidence_text": words,
+                        "source_code": code,
                     }
                 )
         self.tables = {

@@ -52,6 +52,19 @@ def test_another_finding_is_not_repaired_into_the_note_s(quote):
     assert (found.begin, found.end, found.text, found.edit_distance) == (None, None, None, None)
 
 
+@pytest.mark.parametrize(
+    ("quote", "note"),
+    [
+        ("chronic systolic heart failure", "Chronic diastolic heart failure."),
+        ("Chronic HFrEF", "Chronic HFpEF."),
+        ("acute kidney failure, mild", "acute kidney failure, mold"),
+        ("Obesity, class II", "Obesity class III"),
+    ],
+)
+def test_few_letters_that_make_another_finding_are_not_repaired(quote, note):
+    assert ground_span(quote, note).status == "ungrounded"
+
+
 @pytest.mark.parametrize("quote", ["", "  \n", "\t"])
 def test_an_empty_quote_is_ungrounded(quote):
     assert ground_span(quote, NOTE).status == "ungrounded"

@@ -5,7 +5,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccl_assets.evidence.folding import fold
-from ccl_assets.evidence.refinement import CodeCandidates, by_code, read_bullets, refinement_request, silver_rows
+from ccl_assets.evidence.note_windows import approximate_token_count
+from ccl_assets.evidence.refinement import (
+    CodeCandidates,
+    by_code,
+    read_bullets,
+    refinement_request,
+    silver_rows,
+    unknown_phrases,
+)
+from ccl_assets.evidence.rewording import THRESHOLD, Nearest
 from ccl_assets.evidence.tables import SILVER_PAIRS
 from ccl_assets.prompts import load_prompt
 
@@ -14,8 +23,10 @@ ITEM = CodeCandidates(
 )
 
 
-def silver(item, completion):
-    return silver_rows(item, completion, release="FY2026", chapter="09_I00-I99", prompt_sha256="hash", model="miner")
+def silver(item, completion, nearest=None):
+    return silver_rows(
+        item, completion, nearest or {}, release="FY2026", chapter="09_I00-I99", prompt_sha256="hash", model="miner"
+    )
 
 
 @pytest.mark.parametrize(
@@ -37,6 +48,11 @@ def test_bullets_are_read_in_the_shapes_models_write(line, phrase):
 
 def test_prose_empty_bullets_and_repetitions_are_left_out():
     assert read_bullets("Here is the list:\n- HTN\n- \n- ...\n- htn.\n-hypertension\n- high BP") == ["HTN", "high BP"]
+
+
+def test_passages_and_half_a_phrase_at_the_token_limit_are_left_out():
+    assert read_bullets("- HTN\n- " + "HTN (1); " * 30 + "\n- high B", is_cut=True) == ["HTN"]
+    assert read_bullets("- HTN\n- high BP\n", is_cut=False) == ["HTN", "high BP"]
 
 
 @given(st.text())
@@ -69,7 +85,7 @@ def test_a_request_bounds_what_it_shows():
     item = CodeCandidates(
         "I10", "t", tuple((f"phrase{n}", 1) for n in range(99)), tuple(f"term{n}" for n in range(99)), True
     )
-    request = refinement_request(item, load_prompt("evidence_refinement"))
+    request = refinement_request(item, load_prompt("evidence_refinement"), 2048)
     content = request.messages[-1].content
     assert "phrase39 (1)" in content and "phrase40" not in content
     assert "term14" in content and "term15" not in content
@@ -84,6 +100,36 @@ def test_rows_are_marked_by_their_ground_and_only_grounded_ones_are_trained_on(a
         ("elevated tension", "ungrounded", False, 0),
     ]
     assert {(row["refined_by"], row["prompt_sha256"], row["model"]) for row in rows} == {("model", "hash", "miner")}
+    assert SILVER_PAIRS.violations(SILVER_PAIRS.table(rows)) == []
+
+
+def test_a_request_never_exceeds_the_window():
+    item = CodeCandidates("I10", "t", tuple((f"{n} " + "long quoted sentence " * 20, 1) for n in range(40)), (), True)
+    request = refinement_request(item, load_prompt("evidence_refinement"), 1024)
+    tokens = sum(approximate_token_count(message.content) for message in request.messages)
+    assert tokens + request.parameters.max_tokens <= 1024
+    assert "0 long" in request.messages[-1].content and "30 long" not in request.messages[-1].content
+
+
+def test_only_what_is_neither_candidate_nor_gold_term_is_looked_up(answer):
+    completion = answer("- htn\n- High Blood Pressure\n- elevated tension")
+    assert unknown_phrases(ITEM, completion) == ["elevated tension"]
+    assert unknown_phrases(ITEM, answer("- HTN", "timed out")) == unknown_phrases(ITEM, None) == []
+
+
+def test_a_rewording_is_trained_on_and_says_what_it_rewords_and_a_far_phrase_is_not(answer):
+    nearest = {
+        ("I10", "hypertensive disease"): Nearest("hypertension", THRESHOLD),
+        ("I10", "elevated tension"): Nearest("High blood pressure", THRESHOLD - 0.01),
+        ("I10", "HTN"): Nearest("hypertension", 1.0),
+    }
+    rows = silver(ITEM, answer("- hypertensive disease\n- elevated tension\n- nausea\n- HTN"), nearest)
+    assert [(row["grounding"], row["rewords"], row["similarity"], row["is_trainable"]) for row in rows] == [
+        ("rewording", "hypertension", THRESHOLD, True),
+        ("ungrounded", None, THRESHOLD - 0.01, False),
+        ("ungrounded", None, None, False),
+        ("candidate", None, None, True),
+    ]
     assert SILVER_PAIRS.violations(SILVER_PAIRS.table(rows)) == []
 
 

@@ -97,6 +97,6 @@ def test_the_refresh_and_the_definitions_agree_about_sources_and_corpora(nodes, 
     from ccl_assets.corpora.loaders import CORPORA
 
     sources = {key.to_user_string() for key in graph.observable_asset_keys}
-    assert sources == {"source/icd_release", "source/corpus_files"}
+    assert sources == {"source/icd_release", "source/previous_icd_release", "source/corpus_files"}
     for table in ("documents", "labels", "evidence"):
         assert list(nodes[f"corpus/{table}"].partitions_def.get_partition_keys()) == list(CORPORA)

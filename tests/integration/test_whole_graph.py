@@ -26,7 +26,7 @@ TEMPLATE = (
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 # These need parts that the packaged release does not have.
-EMPTY_WITH_A_TABULAR_LIST_ONLY = {"icd/index_terms", "icd/guidelines"}
+EMPTY_WITH_A_TABULAR_LIST_ONLY = {"icd/index_terms", "icd/guidelines", "icd/release_diff", "icd/crosswalk"}
 
 pytestmark = pytest.mark.slow
 
@@ -85,10 +85,10 @@ def rule_based_answer(prompt: str) -> str:
         return "- " + re.search(r"CANDIDATES \(notes\): (.*?) \(\d+\)", prompt)[1]
     if prompt.startswith("TITLE"):
         return "- " + re.search(r"TITLE: (.*)", prompt)[1]
-    if prompt.startswith("Codes"):
-        codes, note = prompt.split("\n\nFind each code")[0], prompt.split("\nNote:\n", 1)[1]
+    if prompt.startswith("Note:"):
+        note, codes = prompt.rsplit("\n\nCodes:\n", 1)
         words = " ".join(note.split()[-12:-9])
-        return "\n".join(f'{line}: "{words}"' for line in codes.splitlines()[1:])
+        return json.dumps({line.split()[1]: words for line in codes.strip().splitlines()})
     return "It is hypertension.\n### Evidence\n- HTN\n### ICD-10-CM Codes\n- I10 – Essential (primary) hypertension"
 
 
@@ -173,7 +173,7 @@ def test_the_report_shows_every_system_and_what_was_left_out(first_run):
 
 def test_test_notes_are_never_sent_to_the_miner(first_run, endpoint):
     test_texts = [document.text for document in load("sample", CorpusPaths()).documents if document.split == "test"]
-    mined = [prompt for prompt in endpoint[1] if prompt.startswith("Codes")]
+    mined = [prompt for prompt in endpoint[1] if prompt.startswith("Note:")]
     assert mined
     assert not any(text.strip() in prompt for text in test_texts for prompt in mined)
 

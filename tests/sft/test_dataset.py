@@ -34,6 +34,7 @@ def note(document_id, split="train", text=NOTE, chart_id=None, category="dischar
         "character_count": len(text),
         "text_sha256": "0",
         "is_restricted": is_restricted,
+        "note_shard": "shard_00",
     }
 
 
@@ -42,13 +43,14 @@ def span(document_id, code, quote, text=NOTE):
     end = begin + len(quote)
     fragments = [{"begin": begin, "end": end}]
     keys = {"corpus": "c", "chart_id": f"chart-{document_id}", "document_id": document_id}
-    return {**keys, "code": code, "begin": begin, "end": end, "fragments": fragments, "evidence_text": quote}
+    offsets = {"begin": begin, "end": end, "fragments": fragments}
+    return {**keys, "code": code, **offsets, "evidence_text": quote, "source_code": code}
 
 
 def label(document_id, position, code, chart_id=None):
     chart_id = chart_id or f"chart-{document_id}"
     keys = {"corpus": "c", "chart_id": chart_id, "document_id": document_id}
-    return {**keys, "position": position, "code": code, "source_code": code}
+    return {**keys, "position": position, "code": code, "source_code": code, "note_shard": "shard_00"}
 
 
 def pair(pair_id, code, tier="gold", evidence="some words", is_trainable=True):

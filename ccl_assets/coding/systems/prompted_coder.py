@@ -6,7 +6,8 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ccl_assets.coding.prediction import CodedNote, NoteToCode, PredictedCode, read_answer
-from ccl_assets.coding.window import Window, approximate_token_count, merge_predictions, split_into_windows
+from ccl_assets.coding.window import merge_predictions
+from ccl_assets.evidence.note_windows import Window, approximate_token_count, split_into_windows
 from ccl_assets.prompts import Prompt, load_prompt
 from ccl_assets.resources.text_generation.requests import (
     Completion,
