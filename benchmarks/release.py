@@ -23,6 +23,7 @@ def read_release(path: str | None, with_targets: bool = False) -> dict[str, int]
     """Read every part of a release into tables of their contracts; returns the rows of each."""
     import pyarrow as pa
 
+    from ccl_assets.collector import collector_paused
     from ccl_assets.icd.cross_references import resolve
     from ccl_assets.icd.guidelines import parse_guidelines
     from ccl_assets.icd.index import SOURCES, parse_index
@@ -36,15 +37,18 @@ def read_release(path: str | None, with_targets: bool = False) -> dict[str, int]
             parts.append(contract.table(batch))
         return pa.concat_tables(parts)
 
-    release = open_release(Path(path) if path else None)
-    reader = TabularReader(release.tabular, release.label)
-    tables = {"codes": table(CODES, reader.codes()), "instructions": table(INSTRUCTIONS, reader.instructions())}
-    del reader
-    files = [file for role in SOURCES if (file := release.file(role)) is not None]
-    terms = (row for file in files for row in parse_index(file, release.label))
-    tables["index terms"] = table(INDEX_TERMS, resolve(list(terms)) if with_targets else terms)
-    guidelines = release.file("guidelines")
-    tables["guideline sections"] = table(GUIDELINES, parse_guidelines(guidelines, release.label) if guidelines else [])
+    with collector_paused():  # as the assets do
+        release = open_release(Path(path) if path else None)
+        reader = TabularReader(release.tabular, release.label)
+        tables = {"codes": table(CODES, reader.codes()), "instructions": table(INSTRUCTIONS, reader.instructions())}
+        del reader
+        files = [file for role in SOURCES if (file := release.file(role)) is not None]
+        terms = (row for file in files for row in parse_index(file, release.label))
+        tables["index terms"] = table(INDEX_TERMS, resolve(list(terms)) if with_targets else terms)
+        guidelines = release.file("guidelines")
+        tables["guideline sections"] = table(
+            GUIDELINES, parse_guidelines(guidelines, release.label) if guidelines else []
+        )
     return {name: part.num_rows for name, part in tables.items()}
 
 

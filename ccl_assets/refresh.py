@@ -46,6 +46,7 @@ def main() -> int:
     import dagster as dg
 
     from ccl_assets import frontier
+    from ccl_assets.coding.systems import SYSTEMS
     from ccl_assets.corpora.assets import configured_corpora, corpus_versions
     from ccl_assets.corpora.loaders import CORPORA, check_headings
     from ccl_assets.definitions import CORPUS_PATHS, FILE_HASHES, PREVIOUS_RELEASE_SOURCE, RELEASE_SOURCE, defs
@@ -74,6 +75,8 @@ def main() -> int:
         return _BAD_INPUT
     partitions = {f"corpus/{table}": corpora for table in ("documents", "labels", "evidence")}
     if chosen.limits.systems is not None:
+        recipes = list(dict.fromkeys(recipe for name in chosen.limits.systems if (recipe := SYSTEMS[name].recipe)))
+        partitions |= {f"sft/{asset}": recipes for asset in ("dataset", "adapter")}
         partitions |= {f"eval/{table}": list(chosen.limits.systems) for table in ("predictions", "scores")}
     try:
         with dg.DagsterInstance.get() as instance:

@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ccl_assets.collector import collector_paused
+
 STRING, INTEGER, LONG, REAL, BOOLEAN = pa.string(), pa.int32(), pa.int64(), pa.float64(), pa.bool_()
 STRINGS = pa.list_(pa.field("element", pa.string(), nullable=False))
+_ROWS_AT_ONCE = 4096
 
 
 class ContractViolationError(ValueError):
@@ -75,15 +79,21 @@ class TableContract:
         Raises:
             ContractViolationError: A row lacks or adds a column, or a value has another type.
         """
+        with collector_paused():
+            return self._table(rows)
+
+    def _table(self, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
         names = [c.name for c in self.columns]
         expected = set(names)
         collected: list[list[Any]] = [[] for _ in names]
-        for number, row in enumerate(rows):
-            if row.keys() != expected:
-                odd = sorted(expected.symmetric_difference(row.keys()))
-                raise ContractViolationError(f"{self.name}: row {number} lacks or adds columns {odd}")
+        remaining = enumerate(rows)
+        while some := list(islice(remaining, _ROWS_AT_ONCE)):
+            for number, row in some:
+                if row.keys() != expected:
+                    odd = sorted(expected.symmetric_difference(row.keys()))
+                    raise ContractViolationError(f"{self.name}: row {number} lacks or adds columns {odd}")
             for values, name in zip(collected, names, strict=True):
-                values.append(row[name])
+                values += [row[name] for _, row in some]
         arrays = []
         for column, values in zip(self.columns, collected, strict=True):
             try:
@@ -154,8 +164,8 @@ def _equal(one: pa.Array, other: pa.Array) -> pa.Array:
     return pc.or_(pc.fill_null(pc.equal(one, other), False), pc.and_(pc.is_null(one), pc.is_null(other)))
 
 
-def _refuse_lossy(values: list[Any], kind: pa.DataType) -> None:
+def _refuse_lossy(values: list[Any], wanted: pa.DataType) -> None:
     """Refuse what Arrow would convert in silence: 1.5 to the integer 1, a string to the list of its characters."""
-    lossy = float if pa.types.is_integer(kind) else str if pa.types.is_list(kind) else None
-    if lossy is not None and any(isinstance(value, lossy) for value in values):
+    lossy = float if pa.types.is_integer(wanted) else str if pa.types.is_list(wanted) else None
+    if lossy is not None and any(issubclass(kind, lossy) for kind in set(map(type, values))):
         raise pa.ArrowTypeError(f"{lossy.__name__} among the values")

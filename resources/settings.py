@@ -38,10 +38,10 @@ class Limits:
 
 PROFILES = {
     "quick": Limits(
-        mined_notes=4,
+        mined_notes=3,
         refined_codes=1,
         synthesized_families=1,
-        answer_tokens=224,
+        answer_tokens=160,
         systems=("index_lookup", "base_cot", "sft_code_only", "scl"),
         is_training_bounded=True,
     ),

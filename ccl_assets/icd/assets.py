@@ -8,6 +8,7 @@ import dagster as dg
 import pyarrow as pa
 
 from ccl_assets.code_versions import code_version
+from ccl_assets.collector import collector_paused
 from ccl_assets.gate import Gate
 from ccl_assets.icd import checks
 from ccl_assets.icd.cross_references import resolve, unresolved_by_reason
@@ -138,7 +139,8 @@ def index_terms(context: dg.AssetExecutionContext, release: pa.Table, codes: pa.
     """Index terms with full paths."""
     opened = open_unchanged(context, release)
     files = [file for role in SOURCES if (file := opened.file(role)) is not None]
-    rows = resolve([row for file in files for row in parse_index(file, opened.label)])
+    with collector_paused():
+        rows = resolve([row for file in files for row in parse_index(file, opened.label)])
     metadata = {
         "files": [file.file_name for file in files],
         **Counter(row["source"] for row in rows),

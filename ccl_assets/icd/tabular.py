@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ccl_assets.collector import collector_paused
 from ccl_assets.icd.chapters import CHAPTER_KEYS, CHAPTERS
 from ccl_assets.icd.code_placement import misplaced
 from ccl_assets.icd.code_references import find_references
@@ -48,7 +49,8 @@ def parse_tabular(file: ReleaseFile, release: str) -> Tabular:
         ReleaseError: Malformed XML, an unknown chapter, a malformed, repeated or misplaced code.
     """
     reader = TabularReader(file, release)
-    return Tabular(list(reader.codes()), reader.instructions())
+    with collector_paused():
+        return Tabular(list(reader.codes()), reader.instructions())
 
 
 class TabularReader:
