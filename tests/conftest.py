@@ -1,7 +1,9 @@
 """Test-wide settings."""
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # Two workers share two cores: how long an example takes says nothing.
@@ -19,3 +21,13 @@ for name in [name for name in os.environ if name.startswith(("CCL_", "DAGSTER_")
 def pytest_collection_modifyitems(items):
     """Slow files first: a worker that begins one last lets the other wait."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture(scope="session")
+def published_releases() -> Path:
+    """Folders ``fy2016`` to ``fy2026`` as NCHS and CMS publish them; they are not part of the project."""
+    given = os.environ.get("CCL_TEST_ICD10CM")
+    folder = Path(given) if given else Path(__file__).resolve().parents[2] / "shared" / "data" / "icd10cm"
+    if not folder.is_dir():
+        pytest.skip("the published ICD-10-CM releases are not here; set CCL_TEST_ICD10CM to their folder")
+    return folder

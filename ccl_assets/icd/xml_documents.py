@@ -11,29 +11,13 @@ from ccl_assets.icd.release import ReleaseError, ReleaseFile
 _SAFE = {"resolve_entities": False, "no_network": True, "remove_comments": True, "remove_pis": True}
 
 
-def parse_xml(file: ReleaseFile) -> Any:
-    """Parse a release file and return its root element (lxml).
-
-    Raises:
-        ReleaseError: Malformed XML (with line), or a document type, which no release has and an attack needs.
-    """
-    from lxml import etree
-
-    try:
-        root = etree.fromstring(file.content, etree.XMLParser(**_SAFE))
-    except etree.XMLSyntaxError as error:
-        raise _malformed(file, error) from None
-    _refuse_document_type(file, root)
-    return root
-
-
 def iterate_xml(file: ReleaseFile, tag: str) -> Iterator[Any]:
     """Yield each element ``tag``, complete, and free it before the next one: memory holds one at a time.
 
     An error further down the file is raised after the elements above it were given out.
 
     Raises:
-        ReleaseError: As :func:`parse_xml`.
+        ReleaseError: Malformed XML (with line), or a document type, which no release has and an attack needs.
     """
     from lxml import etree
 

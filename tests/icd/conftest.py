@@ -1,6 +1,5 @@
 """Published releases beside the checkout where they are at hand, parsed once, and a builder of tiny Tabular Lists."""
 
-import os
 import shutil
 from collections.abc import Callable
 from functools import cache
@@ -14,16 +13,6 @@ from ccl_assets.icd.tables import CODES
 from ccl_assets.icd.tabular import Tabular, parse_tabular
 
 HEAD = '<?xml version="1.0" encoding="utf-8"?>\n<ICD10CM.tabular>\n<version>2026</version>\n'
-
-
-@pytest.fixture(scope="session")
-def published_releases() -> Path:
-    """Folders ``fy2016`` to ``fy2026`` as NCHS and CMS publish them; they are not part of the project."""
-    given = os.environ.get("CCL_TEST_ICD10CM")
-    folder = Path(given) if given else Path(__file__).resolve().parents[3] / "shared" / "data" / "icd10cm"
-    if not folder.is_dir():
-        pytest.skip("the published ICD-10-CM releases are not here; set CCL_TEST_ICD10CM to their folder")
-    return folder
 
 
 @pytest.fixture(scope="session")

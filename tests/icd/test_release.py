@@ -21,7 +21,7 @@ from ccl_assets.icd.release import (
     release_source_files,
 )
 from ccl_assets.icd.release_roles import statement
-from ccl_assets.icd.xml_documents import parse_xml
+from ccl_assets.icd.xml_documents import iterate_xml
 
 TABULAR = b"<ICD10CM.tabular><version>2026</version><title>Tabular</title></ICD10CM.tabular>"
 INDEX = b"<ICD10CM.index><version>2026</version><title>Index to Diseases and Injuries</title></ICD10CM.index>"
@@ -468,7 +468,7 @@ def test_malformed_xml_is_named_with_its_line_before_anything_is_parsed(folder):
     ):
         open_release(folder({"z.zip": zipped({"t.xml": broken})}))
     with pytest.raises(ReleaseError, match=r"tabular\.xml, line 4: not well-formed XML"):
-        parse_xml(ReleaseFile("tabular", "tabular.xml", broken))
+        list(iterate_xml(ReleaseFile("tabular", "tabular.xml", broken), "chapter"))
 
 
 def test_xml_cut_short_is_named_with_its_last_line(folder):
@@ -492,7 +492,7 @@ def test_document_types_are_refused(folder, document):
     with pytest.raises(ReleaseError, match=r"t\.xml, line \d: declares a document type.*refused"):
         open_release(folder({"t.xml": document}))
     with pytest.raises(ReleaseError, match=r"tabular\.xml"):
-        parse_xml(ReleaseFile("tabular", "tabular.xml", document))
+        list(iterate_xml(ReleaseFile("tabular", "tabular.xml", document), "chapter"))
 
 
 SHEET = sheet()

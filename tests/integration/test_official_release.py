@@ -1,8 +1,5 @@
 """A complete official release through the assets: codes, Index, gold pairs of every chapter, changes since the year before."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from ccl_assets.evidence.gold import EXPANSIONS, coverage_by_step
@@ -19,18 +16,9 @@ GOLD = [Target("gold/pairs", chapter) for chapter in CHAPTER_KEYS[:21]]  # chapt
 
 
 @pytest.fixture(scope="module")
-def published_folder() -> Path:
-    given = os.environ.get("CCL_TEST_ICD10CM")
-    folder = Path(given) if given else Path(__file__).resolve().parents[3] / "shared" / "data" / "icd10cm"
-    if not folder.is_dir():
-        pytest.skip("the published ICD-10-CM releases are not here; set CCL_TEST_ICD10CM to their folder")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def fy2017(new_lakehouse, published_folder, tmp_path_factory):
+def fy2017(new_lakehouse, published_releases, tmp_path_factory):
     lakehouse = new_lakehouse(
-        tmp_path_factory.mktemp("home"), str(published_folder / "fy2017"), str(published_folder / "fy2016")
+        tmp_path_factory.mktemp("home"), str(published_releases / "fy2017"), str(published_releases / "fy2016")
     )
     for targets in (ICD, *([target] for target in GOLD)):
         assert lakehouse.run(targets).failed == {}
@@ -90,16 +78,16 @@ def test_what_changed_since_the_year_before_is_counted(fy2017):
 
 
 def test_a_release_of_another_year_than_its_order_file_stops_before_anything_is_written(
-    new_lakehouse, published_folder, tmp_path
+    new_lakehouse, published_releases, tmp_path
 ):
     """The names say nothing here, so only the comparison of the codes can tell."""
     import zipfile
 
     folder = tmp_path / "mixed"
     folder.mkdir()
-    with zipfile.ZipFile(published_folder / "fy2016/ICD10CM_FY2016_ Full_ XML.ZIP") as archive:
+    with zipfile.ZipFile(published_releases / "fy2016/ICD10CM_FY2016_ Full_ XML.ZIP") as archive:
         (folder / "tabular.xml").write_bytes(archive.read("Tabular.xml"))
-    with zipfile.ZipFile(published_folder / "fy2017/cms_2017_dx.zip") as archive:
+    with zipfile.ZipFile(published_releases / "fy2017/cms_2017_dx.zip") as archive:
         (folder / "order.txt").write_bytes(archive.read("icd10cm_order_2017.txt"))
     lakehouse = new_lakehouse(tmp_path / "home", str(folder))
     outcome = lakehouse.run(ICD[:2])

@@ -4,7 +4,6 @@ import io
 import json
 import shutil
 import zipfile
-from pathlib import Path
 
 import pytest
 
@@ -129,18 +128,8 @@ def test_published_releases_are_stored_as_they_come(store, published_folders):
 
 
 @pytest.fixture
-def published_folders():
-    import os
-
-    given = os.environ.get("CCL_TEST_ICD10CM")
-    root = Path(given) if given else Path(__file__).resolve().parents[3] / "shared" / "data" / "icd10cm"
-
-    def folder(year):
-        if not (root / f"fy{year}").is_dir():
-            pytest.skip("the published ICD-10-CM releases are not here; set CCL_TEST_ICD10CM to their folder")
-        return root / f"fy{year}"
-
-    return folder
+def published_folders(published_releases):
+    return lambda year: published_releases / f"fy{year}"
 
 
 def test_adding_the_same_files_again_changes_nothing(store, tabular):
