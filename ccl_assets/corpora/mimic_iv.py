@@ -28,7 +28,6 @@ SOURCE = "mimic_iv"
 NOTE_COLUMNS = ("note_id", "hadm_id", "note_type", "text")
 CODE_COLUMNS = ("hadm_id", "seq_num", "icd_code", "icd_version")
 _CATEGORIES = {"DS": "discharge_summary", "AD": "addendum"}
-_ICD_VERSIONS = ("9", "10")
 _SPLITS = ("train", "val", "test")
 
 
