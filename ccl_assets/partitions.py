@@ -6,7 +6,7 @@ from ccl_assets.coding.systems import SYSTEMS
 from ccl_assets.corpora.loaders import CORPORA
 from ccl_assets.corpora.note_shards import NOTE_SHARDS
 from ccl_assets.icd.chapters import CHAPTER_KEYS
-from ccl_assets.sft.recipes import RECIPE_NAMES
+from ccl_assets.sft.recipes import RECIPE_NAMES, load_recipes
 
 CHAPTER = StaticPartitionsDefinition(list(CHAPTER_KEYS))
 CORPUS = StaticPartitionsDefinition(list(CORPORA))
@@ -17,4 +17,8 @@ SYSTEM = StaticPartitionsDefinition(list(SYSTEMS))
 ALL = AllPartitionMapping()
 ADAPTER_OF_SYSTEM = StaticPartitionMapping(
     {recipe: [name for name, system in SYSTEMS.items() if system.recipe == recipe] for recipe in RECIPE_NAMES}
+)
+# Recipes without spans read no chapter, so that a change of the knowledge base leaves them alone.
+CHAPTERS_OF_RECIPE = StaticPartitionMapping(
+    {key: [name for name, recipe in load_recipes().items() if recipe.spans.tiers] for key in CHAPTER_KEYS}
 )

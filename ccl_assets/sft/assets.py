@@ -14,7 +14,7 @@ from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
 from ccl_assets.evidence.tables import KNOWLEDGE_BASE_PAIRS
 from ccl_assets.icd.tables import CODES
 from ccl_assets.llm_step import GPU_POOL
-from ccl_assets.partitions import ALL, RECIPE
+from ccl_assets.partitions import ALL, CHAPTERS_OF_RECIPE, RECIPE
 from ccl_assets.resources.language_models import LanguageModels
 from ccl_assets.resources.settings import settings
 from ccl_assets.resources.trainer import Trainer
@@ -45,7 +45,7 @@ ADAPTER_KEY = dg.AssetKey(["sft", "adapter"])
         codes=CODES,
         documents=Input(DOCUMENTS, ALL, where={"split": ("train", "val", "test")}),
         labels=Input(LABELS, ALL), evidence=Input(EVIDENCE, ALL),
-        pairs=Input(KNOWLEDGE_BASE_PAIRS, ALL, _PAIR_COLUMNS),
+        pairs=Input(KNOWLEDGE_BASE_PAIRS, CHAPTERS_OF_RECIPE, _PAIR_COLUMNS),
     ),
     partitions_def=RECIPE,
     required_resource_keys={"language_models"},

@@ -100,3 +100,16 @@ def test_the_refresh_and_the_definitions_agree_about_sources_and_corpora(nodes, 
     assert sources == {"source/icd_release", "source/previous_icd_release", "source/corpus_files"}
     for table in ("documents", "labels", "evidence"):
         assert list(nodes[f"corpus/{table}"].partitions_def.get_partition_keys()) == list(CORPORA)
+
+
+def test_only_recipes_with_spans_wait_for_the_knowledge_base(graph):
+    """So that a changed silver chapter re-derives ``scl`` and leaves ``evidence`` as it is."""
+    import dagster as dg
+
+    from ccl_assets.frontier import Target, find_frontier
+    from ccl_assets.icd.chapters import CHAPTER_KEYS
+
+    waiting = find_frontier(graph, dg.DagsterInstance.ephemeral(), {}).waiting
+    chapters = {Target("knowledge_base/pairs", key) for key in CHAPTER_KEYS}
+    for recipe, expected in {"code_only": set(), "evidence": set(), "evidence_gold": chapters, "scl": chapters}.items():
+        assert {above for above in waiting[Target("sft/dataset", recipe)] if above in chapters} == expected, recipe
