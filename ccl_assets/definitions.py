@@ -15,6 +15,7 @@ from ccl_assets.io_managers.table_io_manager import TableIOManager
 from ccl_assets.releases import release_store
 from ccl_assets.resources.corpus_paths import CorpusPaths
 from ccl_assets.resources.embedder import Embedder
+from ccl_assets.resources.embedding_store import EmbeddingStore
 from ccl_assets.resources.file_hashes import FileHashes
 from ccl_assets.resources.language_models import LanguageModels
 from ccl_assets.resources.release_source import ReleaseSource
@@ -54,7 +55,7 @@ defs = dg.Definitions(
         "corpus_paths": CORPUS_PATHS,
         "file_hashes": FILE_HASHES,
         "language_models": LanguageModels(_SETTINGS),
-        "embedder": Embedder(_SETTINGS.embedder, _SETTINGS.threads),
+        "embedder": Embedder(_SETTINGS.embedder, _SETTINGS.threads, EmbeddingStore(_SETTINGS.embeddings)),
         "trainer": Trainer(threads=_SETTINGS.threads),
         "pipes": dg.PipesSubprocessClient(),
     },

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
-from ccl_assets.io_managers.delta_tables import DeltaTables
+from ccl_assets.io_managers.delta_tables import DeltaTables, Where
 from ccl_assets.io_managers.row_spool import RowSpool
 from ccl_assets.table_contract import TableContract
 
@@ -30,6 +30,16 @@ class TableIOManager(dg.IOManager):
     def spool(self, contract: TableContract) -> RowSpool:
         """Begin a spool for rows of a table that may be larger than memory."""
         return self._tables.spool(contract)
+
+    def batches(
+        self,
+        contract: TableContract,
+        partitions: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+        where: Where | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Stream a table that may be larger than memory; arguments as for :meth:`DeltaTables.read`."""
+        return self._tables.batches(contract, partitions, columns, where)
 
     def handle_output(self, context: dg.OutputContext, obj: pa.Table | RowSpool) -> None:
         """Replace the run's partitions by the rows given, in one commit."""

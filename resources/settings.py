@@ -85,6 +85,8 @@ class Settings(BaseSettings):
     embedder: str = Field(
         "packaged", description="Sentence encoder: `packaged`, a directory, or a Hugging Face model id."
     )
+    nearest_index: Literal["exact", "hnsw"] = Field("exact", description="Kind of the nearest-code index.")
+    training_processes: int = Field(1, ge=1, description="Processes that train an adapter together, one GPU each.")
     threads: int | None = Field(None, ge=1, description="CPU threads of models; unset: all cores.")
 
     @property
@@ -111,6 +113,11 @@ class Settings(BaseSettings):
     def trusted(self) -> tuple[str, ...]:
         """Trusted hosts as a tuple."""
         return tuple(host.strip() for host in self.trusted_hosts.split(",") if host.strip())
+
+    @property
+    def embeddings(self) -> Path:
+        """The embedding store."""
+        return self.home.resolve() / "embeddings.sqlite"
 
     def model_of(self, role: Literal["miner", "synthesizer", "coder"]) -> str:
         """Model name of a role; the coder is always the base model, since adapters are trained on it."""

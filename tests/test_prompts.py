@@ -31,8 +31,13 @@ VALUES = {
         "count": 2,
         "title": "Unspecified fracture of shaft of right tibia",
         "parent_title": "Unspecified fracture of shaft of tibia",
-        "neighbour_title": "Unspecified fracture of shaft of left tibia, sequela",
-        "neighbour_evidence": ["old fx L tibia shaft", "left tibial shaft fracture, sequela"],
+        "inclusion_terms": ["Fracture of right tibia NOS"],
+        "sibling_titles": ["Displaced spiral fracture of shaft of tibia", "Other fracture of shaft of tibia"],
+        "neighbours": [
+            ("Stress fracture, right tibia", ["stress fx R tibia", "tibial stress reaction"]),
+            ("Fracture of patella", []),
+        ],
+        "refused": [("left tibial shaft fracture", 'the title does not say "left"'), ("", "answer with a list")],
     },
 }
 

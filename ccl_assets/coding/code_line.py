@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-# Third characters other than digits are A and B in every release so far (C7B, M1A, Z3A), which keeps "A1c" out.
-_CODE = r"[A-Za-z][0-9][0-9AaBb](?:\.?[0-9A-Za-z]{1,4})?"
+# Third characters other than digits are A and B in every release so far (C7B, M1A, Z3A), which keeps "A1c" out; a second one that
+# is no digit has QA0 alone.
+_CODE = r"(?:[A-Za-z][0-9][0-9AaBb]|[Qq][Aa]0)(?:\.?[0-9A-Za-z]{1,4})?"
 WHOLE_CODE = re.compile(_CODE)
 _LEADING_CODE = re.compile(rf"[*_`\[(]{{0,3}}(?P<code>{_CODE})(?![0-9A-Za-z]|\.[0-9A-Za-z])[*_`\])]{{0,3}}")
 _SEPARATOR = re.compile(r"\s*(?:[-=]+>|→|[-‐‑‒–—―−:|=]+)\s*")

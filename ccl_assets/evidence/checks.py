@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
+from ccl_assets.evidence.content_words import singular
 from ccl_assets.evidence.folding import fold
 from ccl_assets.gate import Gate
 
@@ -22,10 +25,15 @@ EXTRACTION_GATES = {
     "quotes_verbatim": "At least 80 % of the quotes are in the note as quoted (warns).",
 }
 SILVER_GATES = {**PAIR_GATES, "grounded": "Rows kept for training are candidates, gold terms or rewordings of one."}
+SYNTHETIC_GATES = {
+    **PAIR_GATES,
+    "no_sibling_duplicates": "No two codes have the same evidence, plural endings aside.",
+    "every_uncovered_code_written": "Every uncovered code of the chapter has evidence (warns where the profile bounds synthesis).",
+}
 KNOWLEDGE_BASE_GATES = {
     **PAIR_GATES,
     "every_code_covered": "Every billable code of the chapter has a direct pair (warns where the profile bounds synthesis).",
-    "ambiguity_resolved": "No trainable evidence points to two codes.",
+    "ambiguity_resolved": "No trainable evidence points to two codes, or to another than the one it was given to.",
 }
 
 
@@ -93,9 +101,46 @@ def grounded(rows: Sequence[Mapping[str, Any]]) -> Gate:
     )
 
 
+def no_sibling_duplicates(rows: Iterable[Mapping[str, Any]]) -> Gate:
+    """No two codes of a chapter's synthetic tier have the same words in the same order; codes are named, never texts."""
+    codes_of: dict[tuple[str, ...], set[str]] = {}
+    for row in rows:
+        words = tuple(singular(word) for word in fold(row["evidence"]).split())
+        codes_of.setdefault(words, set()).add(row["code"])
+    shared = sorted(sorted(codes) for codes in codes_of.values() if len(codes) > 1)
+    return Gate(
+        "no_sibling_duplicates",
+        not shared,
+        "correct how the members of a family are told apart, or the rule that refuses a sibling's evidence",
+        {"phrases": len(codes_of), "shared": len(shared), "first": [" ".join(codes) for codes in shared[:_SHOWN]]},
+    )
+
+
+def every_uncovered_code_written(
+    rows: Iterable[Mapping[str, Any]], uncovered: Collection[str], *, is_bounded: bool
+) -> Gate:
+    """Every code that gold and silver leave uncovered has synthetic evidence."""
+    missing = sorted(set(uncovered) - {row["code"] for row in rows})
+    return Gate(
+        "every_uncovered_code_written",
+        not missing,
+        "materialize synthetic/pairs with CCL_PROFILE=full",
+        {"uncovered_before": len(uncovered), "not_written": len(missing), "first": missing[:_SHOWN]},
+        is_blocking=not is_bounded,
+    )
+
+
 def every_code_covered(rows: Sequence[Mapping[str, Any]], expected: Collection[str], *, is_bounded: bool) -> Gate:
-    """Every billable code of the chapter has a direct pair; ambiguous ones count, since the code is known."""
-    covered = {row["code"] for row in rows if row["expansion"] == "direct"}
+    """Every billable code of the chapter has a direct pair; one not trained on counts, since the code is known.
+
+    The details also count codes that have a direct pair but none to train on, and the codes that each tier covers.
+    """
+    tiers_of: dict[str, set[str]] = {}
+    for row in rows:
+        if row["expansion"] == "direct":
+            tiers_of.setdefault(row["code"], set()).add(row["tier"])
+    covered = tiers_of.keys()
+    untrained = sorted(covered - {row["code"] for row in rows if row["is_trainable"]})
     missing = sorted(set(expected) - covered)
     return Gate(
         "every_code_covered",
@@ -106,21 +151,33 @@ def every_code_covered(rows: Sequence[Mapping[str, Any]], expected: Collection[s
             "covered": len(expected) - len(missing),
             "uncovered": len(missing),
             "first": missing[:_SHOWN],
+            "without_trainable_pair": len(untrained),
+            "first_without_trainable_pair": untrained[:_SHOWN],
+            **{f"codes_{tier}": count for tier, count in sorted(Counter(chain(*tiers_of.values())).items())},
         },
         is_blocking=not is_bounded,
     )
 
 
 def ambiguity_resolved(rows: Sequence[Mapping[str, Any]]) -> Gate:
-    """No trainable evidence text points to two codes."""
+    """No trainable evidence text points to two codes, and what was given to one code is trained on for no other."""
     codes_of: dict[str, set[str]] = {}
     for row in rows:
         if row["is_trainable"]:
-            codes_of.setdefault(fold(row["evidence"]), set()).add(row["code"])
+            codes = codes_of.setdefault(fold(row["evidence"]), set())
+            codes |= {row["code"], row["resolved_code"] or row["code"]}
     odd = sorted(code for codes in codes_of.values() if len(codes) > 1 for code in codes)
+    marked = Counter(row["tier"] for row in rows if row["is_ambiguous"])
+    given_away = Counter(row["tier"] for row in rows if row["resolved_code"] not in (None, row["code"]))
     return Gate(
         "ambiguity_resolved",
         not odd,
-        "mark these pairs ambiguous",
-        {"ambiguous_marked": sum(row["is_ambiguous"] for row in rows), "first": odd[:_SHOWN]},
+        "mark these pairs ambiguous, or give their text to one code",
+        {
+            "ambiguous_marked": marked.total(),
+            **{f"ambiguous_{tier}": count for tier, count in sorted(marked.items())},
+            "resolved": sum(row["resolved_code"] == row["code"] for row in rows),
+            **{f"given_to_another_code_{tier}": count for tier, count in sorted(given_away.items())},
+            "first": odd[:_SHOWN],
+        },
     )

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ccl_assets.evidence.families import family_codes
 from ccl_assets.icd.ontology import Ontology
 
 
@@ -24,12 +25,13 @@ def coverage(
     """
     gold_counts = Counter(row["code"] for row in gold if row["expansion"] == "direct")
     silver_counts = Counter(row["code"] for row in silver if row["is_trainable"])
+    family_code = family_codes(ontology)
     return [
         {
             "release": release,
             "chapter": code.chapter,
             "code": code.code,
-            "family_code": code.family_code,
+            "family_code": family_code[code.code],
             "gold_count": gold_counts[code.code],
             "silver_count": silver_counts[code.code],
             "is_covered": bool(gold_counts[code.code] or silver_counts[code.code]),

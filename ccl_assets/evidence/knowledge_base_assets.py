@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -10,11 +11,12 @@ import pyarrow as pa
 from ccl_assets.code_versions import code_version
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE
 from ccl_assets.evidence import checks
-from ccl_assets.evidence.knowledge_base import knowledge_base
+from ccl_assets.evidence.knowledge_base import MixedReleasesError, knowledge_base, tier_counts
 from ccl_assets.evidence.tables import GOLD_PAIRS, KNOWLEDGE_BASE_PAIRS, SILVER_PAIRS, SYNTHETIC_PAIRS
 from ccl_assets.icd.ontology import Ontology
 from ccl_assets.icd.tables import CODES
 from ccl_assets.partitions import ALL, CHAPTER
+from ccl_assets.plots import as_markdown, bar_chart
 from ccl_assets.resources.settings import settings
 from ccl_assets.table_asset import Input, TableResult, inputs, table_asset
 
@@ -22,11 +24,12 @@ from ccl_assets.table_asset import Input, TableResult, inputs, table_asset
 @table_asset(
     KNOWLEDGE_BASE_PAIRS,
     code_version=code_version(
-        "evidence.knowledge_base", "evidence.folding", "evidence.checks",
+        "evidence.knowledge_base", "evidence.checks",
         settings={"is_bounded": settings().limits.synthesized_families is not None},
     ),
     description="The knowledge base D = gold + silver + synthetic (paper section 3.3), duplicates removed: a direct statement goes "
-    "first, then gold, silver, synthetic; ambiguous evidence and overlap with benchmark spans marked.",
+    "first, then gold, silver, synthetic. A text that several codes have goes to the one it means, or is marked ambiguous; overlap "
+    "with benchmark spans is marked.",
     kinds={"python"},
     gates=checks.KNOWLEDGE_BASE_GATES,
     ins=inputs(
@@ -51,7 +54,10 @@ def pairs(
     spans = [
         row["evidence_text"] for row in evidence.to_pylist() if (row["corpus"], row["document_id"]) in test_documents
     ]
-    rows = knowledge_base(gold.to_pylist(), silver.to_pylist(), synthetic.to_pylist(), spans)
+    try:
+        rows = knowledge_base(ontology, gold.to_pylist(), silver.to_pylist(), synthetic.to_pylist(), spans)
+    except MixedReleasesError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
     expected = [code.code for code in ontology if code.is_billable and code.chapter == context.partition_key]
     is_bounded = settings().limits.synthesized_families is not None
     gates = [
@@ -60,14 +66,23 @@ def pairs(
         checks.every_code_covered(rows, expected, is_bounded=is_bounded),
         checks.ambiguity_resolved(rows),
     ]
-    tiers = Counter(row["tier"] for row in rows)
-    metadata = {
+    return TableResult(rows, _metadata(context.partition_key, rows), gates)
+
+
+def _metadata(chapter: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    counts = tier_counts(rows)
+    overlaps = Counter(row["benchmark_overlap"] for row in rows if row["benchmark_overlap"])
+    bars = {f"{tier}: {name}": count for tier, of_tier in counts.items() for name, count in of_tier.items()}
+    chart = bar_chart(f"{chapter}: pairs and codes by tier", list(bars), list(bars.values()), "pairs or codes")
+    return {
         "trainable_pairs": sum(row["is_trainable"] for row in rows),
         "ambiguous_pairs": sum(row["is_ambiguous"] for row in rows),
-        "benchmark_spans": sum(row["is_benchmark_span"] for row in rows),
-        **{f"pairs_{tier}": count for tier, count in sorted(tiers.items())},
+        "given_to_another_code": sum(row["resolved_code"] not in (None, row["code"]) for row in rows),
+        "equal_to_a_benchmark_span": overlaps["equal"],
+        "near_a_benchmark_span": overlaps["near"],
+        **{f"{name}_{tier}": count for tier, of_tier in counts.items() for name, count in of_tier.items()},
+        "by_tier": dg.MetadataValue.md(as_markdown(chart, f"Knowledge base of {chapter} by tier")),
     }
-    return TableResult(rows, metadata, gates)
 
 
 ASSETS = [pairs]

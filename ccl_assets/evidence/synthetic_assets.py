@@ -9,18 +9,20 @@ import pyarrow.compute as pc
 from ccl_assets.code_versions import code_version
 from ccl_assets.evidence import checks
 from ccl_assets.evidence.coverage import coverage as compute_coverage
-from ccl_assets.evidence.nearest import code_text, nearest_covered, nearest_rows
-from ccl_assets.evidence.synthesis import families, synthesis_request, synthetic_rows
+from ccl_assets.evidence.families import families
+from ccl_assets.evidence.nearest import covered_texts, nearest_rows
+from ccl_assets.evidence.synthesis import Synthesis, uncovered_families
 from ccl_assets.evidence.tables import COVERAGE, GOLD_PAIRS, NEAREST_CODES, SILVER_PAIRS, SYNTHETIC_PAIRS
 from ccl_assets.icd.ontology import Ontology
 from ccl_assets.icd.tables import CODES
-from ccl_assets.io_managers.faiss_index import NearestCodeIndex
-from ccl_assets.llm_step import EMBEDDER_POOL, LLM_POOL, LLM_RETRY, answer
-from ccl_assets.partitions import CHAPTER
+from ccl_assets.io_managers.faiss_index import IndexMismatchError, NearestCodeIndex
+from ccl_assets.llm_step import EMBEDDER_POOL, LLM_POOL, LLM_RETRY, answer_with
+from ccl_assets.partitions import ALL, CHAPTER
 from ccl_assets.prompts import load_prompt
 from ccl_assets.resources.embedder import Embedder
+from ccl_assets.resources.language_models import LanguageModels
 from ccl_assets.resources.settings import settings
-from ccl_assets.table_asset import OWNERS, TableResult, inputs, table_asset
+from ccl_assets.table_asset import OWNERS, Input, TableResult, inputs, table_asset
 
 INDEX_KEY = dg.AssetKey(["synthetic", "nearest_code_index"])
 _SETTINGS = settings()
@@ -62,9 +64,12 @@ def coverage(context: dg.AssetExecutionContext, codes: pa.Table, gold: pa.Table,
 @dg.asset(
     key=INDEX_KEY,
     group_name="synthetic",
-    description="FAISS index (exact inner product) over covered codes: title and inclusion terms, one unit vector each.",
+    description="FAISS index over covered codes, one unit vector each: title and inclusion terms of its family (paper section "
+    "3.3). Exact, or a graph (`CCL_NEAREST_INDEX=hnsw`); it says what it was built from and is refused where that changed.",
     ins=inputs(codes=CODES, coverage=COVERAGE),
-    code_version=code_version("evidence.nearest", settings={"embedder": _SETTINGS.embedder}),
+    code_version=code_version(
+        "evidence.nearest", settings={"embedder": _SETTINGS.embedder, "kind": _SETTINGS.nearest_index}
+    ),
     kinds={"faiss", "huggingface"},
     owners=OWNERS,
     io_manager_key="faiss_index",
@@ -77,23 +82,27 @@ def nearest_code_index(
     """Embed covered codes and index them."""
     ontology = Ontology.from_table(codes)
     embedder: Embedder = context.resources.embedder
-    flags = zip(coverage["code"].to_pylist(), coverage["is_covered"].to_pylist(), strict=True)
-    covered = [code for code, is_covered in flags if is_covered]
-    vectors = embedder.encode(
-        [code_text(ontology[code]) for code in covered],
-        lambda done, total: context.log.info(f"{done}/{total} texts embedded"),
+    covered = coverage.filter(coverage["is_covered"])["code"].to_pylist()
+    texts = covered_texts(covered, ontology, families(ontology))
+    index = NearestCodeIndex.build(
+        covered,
+        embedder.encode(texts, context.log.info),
+        embedder.model_name,
+        codes["release"][0].as_py(),
+        fingerprint=embedder.fingerprint,
+        texts=texts,
+        kind=_SETTINGS.nearest_index,
     )
-    index = NearestCodeIndex.build(covered, vectors, embedder.model_name, codes["release"][0].as_py())
-    version = f"{embedder.model_name}|{hash_of([covered, [code_text(ontology[code]) for code in covered]])}"
-    metadata = {"codes": len(covered), "dimension": vectors.shape[1], "embedder": embedder.model_name}
-    return dg.Output(index, metadata=metadata, data_version=dg.DataVersion(version))
+    return dg.Output(index, data_version=dg.DataVersion(index.origin.checksum))
 
 
 @table_asset(
     NEAREST_CODES,
-    code_version=code_version("evidence.nearest", settings={"embedder": _SETTINGS.embedder}),
-    description="For each uncovered code its nearest covered codes: FAISS similarity re-ranked by distance in the hierarchy "
-    "(paper section 3.3). Codes of a 7th-character family share their neighbours.",
+    code_version=code_version(
+        "evidence.nearest", settings={"embedder": _SETTINGS.embedder, "kind": _SETTINGS.nearest_index}
+    ),
+    description="For each uncovered code its nearest covered codes (paper section 3.3): similarity, re-ranked by what the two "
+    "share in the hierarchy. Codes that differ in side, trimester, intent or 7th character are one family with one query.",
     kinds={"faiss", "huggingface"},
     ins={**inputs(codes=CODES, coverage=COVERAGE), "index": dg.AssetIn(key=INDEX_KEY)},
     partitions_def=CHAPTER,
@@ -104,27 +113,29 @@ def nearest_codes(
     context: dg.AssetExecutionContext, codes: pa.Table, coverage: pa.Table, index: NearestCodeIndex
 ) -> TableResult:
     """Neighbours of a chapter's uncovered codes."""
-    release = codes["release"][0].as_py()
     embedder: Embedder = context.resources.embedder
-    if (index.release, index.embedder) != (release, embedder.model_name):
-        raise dg.Failure(
-            f"the index was built of {index.release} with {index.embedder}, not of {release} with {embedder.model_name}: "
-            "materialize synthetic/nearest_code_index again",
-            allow_retries=False,
-        )
+    try:
+        index.require(codes["release"][0].as_py(), embedder)
+    except IndexMismatchError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
     ontology = Ontology.from_table(codes)
-    members: dict[str, list[str]] = defaultdict(list)
-    uncovered = pc.and_(pc.equal(coverage["chapter"], context.partition_key), pc.invert(coverage["is_covered"]))
-    for row in coverage.filter(uncovered).to_pylist():
-        members[row["family_code"]].append(row["code"])
-    names = list(members)
-    queries = embedder.encode([code_text(ontology[name]) for name in names])
-    rows = nearest_rows(ontology, members, nearest_covered(ontology, names, queries, index), context.partition_key)
-    best = [row["similarity"] for row in rows if row["rank"] == 1]
+    uncovered = coverage.filter(
+        pc.and_(pc.equal(coverage["chapter"], context.partition_key), pc.invert(coverage["is_covered"]))
+    )
+    rows = nearest_rows(
+        uncovered["code"].to_pylist(),
+        ontology,
+        families(ontology),
+        index,
+        lambda texts: embedder.encode(texts, context.log.info),
+        context.partition_key,
+    )
+    best = [row for row in rows if row["rank"] == 1]
     metadata = {
-        "uncovered_codes": sum(map(len, members.values())),
-        "uncovered_families": len(members),
-        "mean_similarity_of_best": round(sum(best) / len(best), 4) if best else 0.0,
+        "uncovered_codes": uncovered.num_rows,
+        "uncovered_families": len(set(uncovered["family_code"].to_pylist())),
+        "mean_similarity_of_best": round(sum(row["similarity"] for row in best) / max(len(best), 1), 4),
+        **{f"best_shares_{relation}": count for relation, count in Counter(row["relation"] for row in best).items()},
     }
     return TableResult(rows, metadata)
 
@@ -132,18 +143,23 @@ def nearest_codes(
 @table_asset(
     SYNTHETIC_PAIRS,
     code_version=code_version(
-        "evidence.synthesis", "evidence.refinement", "evidence.checks",
+        "evidence.synthesis", "evidence.checks",
         prompts=("evidence_synthesis",),
         settings={
             "synthesizer": _SETTINGS.model_of("synthesizer"),
             "families_per_chapter": _SETTINGS.limits.synthesized_families,
         },
     ),
-    description="Conservative evidence for uncovered codes, written from the nearest covered code (paper section 3.3); phrases "
-    "that break the rules are refused, and the title stands in where none is left.",
+    description="Conservative evidence for uncovered codes, written from their nearest covered codes (paper section 3.3): one "
+    "request per family, its phrases said of each member. What breaks a rule is asked for again with the reason, at most twice; "
+    "then title and inclusion terms stand in, marked as fallback.",
     kinds={"huggingface"},
-    gates=checks.PAIR_GATES,
-    ins=inputs(codes=CODES, nearest=NEAREST_CODES, gold=GOLD_PAIRS, silver=SILVER_PAIRS),
+    gates=checks.SYNTHETIC_GATES,
+    ins=inputs(
+        codes=CODES, nearest=NEAREST_CODES,
+        gold=Input(GOLD_PAIRS, ALL, ("code", "evidence"), where={"expansion": ("direct",)}),
+        silver=Input(SILVER_PAIRS, ALL, ("code", "evidence"), where={"is_trainable": (True,)}),
+    ),
     partitions_def=CHAPTER,
     pool=LLM_POOL,
     retry_policy=LLM_RETRY,
@@ -155,52 +171,43 @@ def synthetic(
     """Synthetic pairs of a chapter."""
     ontology = Ontology.from_table(codes)
     evidence: dict[str, list[str]] = defaultdict(list)
-    for row in silver.select(["code", "evidence", "is_trainable"]).to_pylist():
-        if row["is_trainable"]:
-            evidence[row["code"]].append(row["evidence"])
-    for row in gold.select(["code", "evidence", "expansion"]).to_pylist():
-        if row["expansion"] == "direct":
-            evidence[row["code"]].append(row["evidence"])
-    found = families(nearest.to_pylist(), ontology, evidence)
-    asked = found[: _SETTINGS.limits.synthesized_families]
-    prompt = load_prompt("evidence_synthesis")
-    restricted = context.resources.language_models.mines_restricted_notes
-    model, collected = answer(
-        context,
-        "synthesizer",
-        [synthesis_request(family, ontology, prompt, is_restricted=restricted) for family in asked],
+    for pairs in (silver, gold):  # what notes say goes before what the release says
+        for code, text in zip(pairs["code"].to_pylist(), pairs["evidence"].to_pylist(), strict=True):
+            evidence[code].append(text)
+    found = uncovered_families(nearest.to_pylist(), ontology)
+    models: LanguageModels = context.resources.language_models
+    synthesis = Synthesis(
+        found[: _SETTINGS.limits.synthesized_families],
+        ontology,
+        evidence,
+        load_prompt("evidence_synthesis"),
+        is_restricted=models.mines_restricted_notes,
     )
-    rows, refused = [], Counter[str]()
-    for family in asked:
-        family_rows, family_refused = synthetic_rows(
-            family,
-            collected.completions[family.family_code],
-            ontology,
-            release=codes["release"][0].as_py(),
-            chapter=context.partition_key,
-            prompt_sha256=prompt.sha256,
-            model=model,
-        )
-        rows += family_rows
-        refused.update(family_refused)
+    cost: dict[str, float] = {}
+    generator = models.generator("synthesizer") if found else None  # one for all rounds: a model takes long to load
+    while generator is not None and (requests := synthesis.requests()):
+        collected = answer_with(context, generator, requests)
+        synthesis.take(collected.completions)
+        cost = {name: cost.get(name, 0) + value for name, value in collected.cost.items()}
+    model = models.model_name("synthesizer")
+    rows = synthesis.rows(release=codes["release"][0].as_py(), chapter=context.partition_key, model=model)
+    uncovered = {code for family in found for code in family.nearest}
     metadata = {
         "families": len(found),
-        "families_asked": len(asked),
         "codes_covered": len({row["code"] for row in rows}),
         "fallback_pairs": sum(row["is_fallback"] for row in rows),
-        **{f"refused_{reason}": count for reason, count in refused.items()},
-        **collected.cost,
+        **synthesis.summary,
+        **cost,
     }
-    gates = [checks.pairs_about_billable_codes(rows, ontology.billable), checks.evidence_well_formed(rows)]
+    gates = [
+        checks.pairs_about_billable_codes(rows, ontology.billable),
+        checks.evidence_well_formed(rows),
+        checks.no_sibling_duplicates(rows),
+        checks.every_uncovered_code_written(
+            rows, uncovered, is_bounded=_SETTINGS.limits.synthesized_families is not None
+        ),
+    ]
     return TableResult(rows, metadata, gates)
-
-
-def hash_of(value: object) -> str:
-    """Sixteen hexadecimal digits that stand for a JSON value."""
-    import hashlib
-    import json
-
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
 
 
 ASSETS = [coverage, nearest_code_index, nearest_codes, synthetic]

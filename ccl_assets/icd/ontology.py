@@ -29,11 +29,6 @@ class Code(NamedTuple):
     stem_code: str | None
     inclusion_terms: tuple[str, ...]
 
-    @property
-    def family_code(self) -> str:
-        """What the code shares with codes that differ in the 7th character only."""
-        return self.stem_code or self.code
-
 
 class Ontology:
     """All codes of a release by code.

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 
 _TURN = re.compile(r"^=== (system|user|assistant) ===\n", re.MULTILINE)
 _JINJA = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701
@@ -39,11 +39,12 @@ class Prompt:
         Raises:
             jinja2.UndefinedError: A value the template needs was not given.
         """
+        return [(role, template.render(**values).strip()) for role, template in self._templates]
+
+    @cached_property
+    def _templates(self) -> list[tuple[str, Template]]:
         pieces = _TURN.split(self.source)[1:]
-        return [
-            (role, _JINJA.from_string(body).render(**values).strip())
-            for role, body in zip(pieces[::2], pieces[1::2], strict=True)
-        ]
+        return [(role, _JINJA.from_string(body)) for role, body in zip(pieces[::2], pieces[1::2], strict=True)]
 
 
 @cache

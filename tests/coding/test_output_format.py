@@ -252,3 +252,16 @@ def test_any_rendered_coding_is_read_back(pairs, has_evidence):
     parsed = parse_coding(render_coding(pairs))
     assert triples(parsed) == pairs
     assert parsed.problems == ()
+
+
+def test_every_code_of_the_packaged_release_can_be_written_and_read():
+    """Also ``QA0.0101``, whose second character is no digit, unlike that of all other categories."""
+    from ccl_assets.coding.code_line import WHOLE_CODE, parse_code_line
+    from ccl_assets.icd.release import open_release
+    from ccl_assets.icd.tabular import parse_tabular
+
+    release = open_release()
+    codes = [row["code"] for row in parse_tabular(release.tabular, release.label).codes]
+    assert len(codes) > 90_000
+    assert [code for code in codes if not WHOLE_CODE.fullmatch(code)] == []
+    assert [code for code in codes if parse_code_line(f"{code} – Title") != [(code, "Title")]] == []

@@ -12,6 +12,8 @@ GOOD = {
     "expansion": "direct",
     "is_trainable": True,
     "is_ambiguous": False,
+    "resolved_code": None,
+    "tier": "silver",
 }
 BILLABLE = {"I10", "I11.0", "I11.9"}
 SECRET = "Mrs Winterbottom"
@@ -30,8 +32,10 @@ def rows(*changes: dict) -> list[dict]:
         (checks.evidence_well_formed, {"evidence": f"{SECRET} " * 40}),
         (checks.grounded, {"evidence": SECRET, "grounding": "ungrounded"}),
         (checks.ambiguity_resolved, {"code": "I11.0", "evidence": "htn."}),
+        (checks.ambiguity_resolved, {"evidence": "bp", "resolved_code": "I11.0"}),
+        (checks.no_sibling_duplicates, {"code": "I11.0", "evidence": "htn."}),
     ],
-    ids=["other release", "no words", "empty", "a paragraph", "ungrounded", "ambiguous"],
+    ids=["other release", "no words", "empty", "a paragraph", "ungrounded", "ambiguous", "given away", "shared"],
 )
 def test_a_blocking_gate_passes_on_good_rows_and_fails_on_damaged_ones(gate, damage):
     assert gate(rows()).passed
@@ -52,7 +56,25 @@ def test_rows_that_are_not_trained_on_may_be_ungrounded_or_ambiguous():
     aside = {"is_trainable": False, "grounding": "ungrounded", "code": "I11.0", "is_ambiguous": True}
     assert checks.grounded(rows(aside)).passed
     assert checks.ambiguity_resolved(rows(aside)).passed
-    assert checks.ambiguity_resolved(rows(aside)).details["ambiguous_marked"] == 1
+
+
+def test_ambiguous_and_resolved_pairs_are_counted_by_tier():
+    found = rows(
+        {"is_trainable": False, "code": "I11.0", "is_ambiguous": True},
+        {"evidence": "BP", "resolved_code": "I10", "tier": "gold"},
+        {"evidence": "BP", "resolved_code": "I10", "code": "I11.9", "is_trainable": False},
+        {"evidence": "BP", "resolved_code": "I10", "code": "I11.0", "is_trainable": False, "tier": "synthetic"},
+    )
+    gate = checks.ambiguity_resolved(found)
+    assert gate.passed
+    assert gate.details == {
+        "ambiguous_marked": 1,
+        "ambiguous_silver": 1,
+        "resolved": 1,
+        "given_to_another_code_silver": 1,
+        "given_to_another_code_synthetic": 1,
+        "first": [],
+    }
 
 
 def statuses(**counts: int) -> list[dict]:
@@ -78,17 +100,62 @@ def test_quotes_that_are_mostly_not_verbatim_warn():
 
 
 def test_every_code_needs_a_direct_pair_unless_synthesis_was_bounded():
-    covered = rows({"code": "I11.0"}, {"code": "I11.9", "expansion": "dash_subtree"})
+    covered = rows({"code": "I11.0", "tier": "synthetic"}, {"code": "I11.9", "expansion": "dash_subtree"})
     gate = checks.every_code_covered(covered, BILLABLE, is_bounded=False)
     assert not gate.passed and gate.is_blocking
-    assert gate.details == {"codes": 3, "covered": 2, "uncovered": 1, "first": ["I11.9"]}
+    assert gate.details == {
+        "codes": 3,
+        "covered": 2,
+        "uncovered": 1,
+        "first": ["I11.9"],
+        "without_trainable_pair": 0,
+        "first_without_trainable_pair": [],
+        "codes_silver": 1,
+        "codes_synthetic": 1,
+    }
     assert not checks.every_code_covered(covered, BILLABLE, is_bounded=True).is_blocking
+
+
+def test_a_code_without_a_trainable_pair_is_covered_and_named():
     whole = rows({"code": "I11.0"}, {"code": "I11.9", "is_trainable": False, "is_ambiguous": True})
-    assert checks.every_code_covered(whole, BILLABLE, is_bounded=False).passed
+    gate = checks.every_code_covered(whole, BILLABLE, is_bounded=False)
+    assert gate.passed
+    assert (gate.details["without_trainable_pair"], gate.details["first_without_trainable_pair"]) == (1, ["I11.9"])
+
+
+def test_siblings_may_not_share_synthetic_evidence_whatever_its_plurals():
+    apart = rows(
+        {"code": "I11.0", "evidence": "fracture tibia, left"}, {"code": "I11.9", "evidence": "fracture tibia, right"}
+    )
+    assert checks.no_sibling_duplicates(apart).passed
+    assert checks.no_sibling_duplicates(rows(GOOD)).passed  # the same code twice
+    gate = checks.no_sibling_duplicates([*apart, {**GOOD, "code": "I11.0", "evidence": "Fractures tibia (right)"}])
+    assert not gate.passed and gate.is_blocking
+    assert gate.details == {"phrases": 3, "shared": 1, "first": ["I11.0 I11.9"]}
+
+
+def test_the_order_of_words_tells_siblings_apart():
+    one, other = "blindness left eye, low vision right eye", "blindness right eye, low vision left eye"
+    assert checks.no_sibling_duplicates(
+        rows({"code": "I11.0", "evidence": one}, {"code": "I11.9", "evidence": other})
+    ).passed
+
+
+def test_every_uncovered_code_is_written_unless_synthesis_was_bounded():
+    gate = checks.every_uncovered_code_written(rows(), {"I10", "I11.9"}, is_bounded=False)
+    assert not gate.passed and gate.is_blocking
+    assert gate.details == {"uncovered_before": 2, "not_written": 1, "first": ["I11.9"]}
+    assert not checks.every_uncovered_code_written(rows(), {"I11.9"}, is_bounded=True).is_blocking
+    assert checks.every_uncovered_code_written([], (), is_bounded=False).passed
 
 
 def test_each_gate_is_announced_under_its_name():
-    announced = {**checks.EXTRACTION_GATES, **checks.SILVER_GATES, **checks.KNOWLEDGE_BASE_GATES}
+    announced = {
+        **checks.EXTRACTION_GATES,
+        **checks.SILVER_GATES,
+        **checks.SYNTHETIC_GATES,
+        **checks.KNOWLEDGE_BASE_GATES,
+    }
     made = [
         checks.pairs_about_billable_codes([], ()),
         checks.evidence_well_formed([]),
@@ -97,5 +164,7 @@ def test_each_gate_is_announced_under_its_name():
         checks.grounded([]),
         checks.every_code_covered([], (), is_bounded=False),
         checks.ambiguity_resolved([]),
+        checks.no_sibling_duplicates([]),
+        checks.every_uncovered_code_written([], (), is_bounded=False),
     ]
     assert {gate.name for gate in made} == set(announced)

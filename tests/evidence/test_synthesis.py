@@ -1,139 +1,254 @@
-"""Evidence written for uncovered codes: conservative, or the title."""
+"""Evidence written for uncovered codes: asked once per family, again with the reason, and at last the title."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ccl_assets.evidence.synthesis import (
-    PHRASES_PER_FAMILY,
-    Family,
-    families,
-    rejection,
-    synthesis_request,
-    synthetic_rows,
-)
+from ccl_assets.evidence.families import families
+from ccl_assets.evidence.synthesis import PHRASES_PER_FAMILY, ROUNDS, Synthesis, uncovered_families
 from ccl_assets.evidence.tables import SYNTHETIC_PAIRS
 from ccl_assets.prompts import load_prompt
+from ccl_assets.resources.completion_store import CompletionStore
+from ccl_assets.resources.text_generation.requests import Completion
+from ccl_assets.resources.text_generation.scripted import ScriptedFailureError, ScriptedGenerator
+from ccl_assets.resources.text_generation.stored import StoredTextGenerator
 
-RIGHT_TIBIA = "Unspecified fracture of shaft of right tibia"
-FAMILY = Family("S82.201", ("S82.201A", "S82.201S"), "S82.202A", ("fx L tibia shaft",))
-
-
-def synthetic(ontology, completion, family=FAMILY):
-    return synthetic_rows(
-        family, completion, ontology, release="FY2026", chapter="19_S00-T88", prompt_sha256="hash", model="writer"
-    )
-
-
-@pytest.mark.parametrize(
-    ("phrase", "title", "reason"),
-    [
-        ("right tibial shaft fracture", RIGHT_TIBIA, None),
-        ("fx", RIGHT_TIBIA, "length"),
-        ("right tibia " * 20, RIGHT_TIBIA, "length"),
-        ("S82.201 right tibia", RIGHT_TIBIA, "code"),
-        ("right tibia fracture Z3A", RIGHT_TIBIA, "code"),
-        ("right tibia fracture QA0.01", RIGHT_TIBIA, "code"),
-        ("right tibia fracture treated with cast", RIGHT_TIBIA, "unwanted_content"),
-        ("admitted with right tibia fracture", RIGHT_TIBIA, "unwanted_content"),
-        ("right tibia fracture without infection", RIGHT_TIBIA, "unwanted_content"),
-        ("no evidence of right tibia fracture", RIGHT_TIBIA, "unwanted_content"),
-        ("broken leg", RIGHT_TIBIA, "off_topic"),
-        ("the unspecified", RIGHT_TIBIA, "off_topic"),
-        ("fracture of left tibia", RIGHT_TIBIA, "laterality"),
-        ("fracture of tibia", RIGHT_TIBIA, "laterality"),
-        ("right hypertension", "Essential (primary) hypertension", "laterality"),
-        ("bilateral shaft fracture of right tibia", RIGHT_TIBIA, "laterality"),
-        # what the title itself says is no reason to refuse
-        ("heart disease without failure", "Hypertensive heart disease without heart failure", None),
-        ("vitamin B12 deficiency", "Vitamin B12 deficiency anemia, unspecified", None),
-        ("T12 vertebra fracture", "Wedge compression fracture of T11-T12 vertebra", None),
-        # nor are the usual abbreviations codes
-        ("CAD of native coronary artery", "Atherosclerotic heart disease of native coronary artery", None),
-        ("PAD, artery disease", "Peripheral artery disease", None),
-    ],
-)
-def test_phrases_are_refused_for_a_reason(phrase, title, reason):
-    assert rejection(phrase, title) == reason
+PROMPT = load_prompt("evidence_synthesis")
+TIBIA = ("S82.201A", "S82.201S", "S82.202A", "S82.202S")
+CLOSED = "initial encounter for closed fracture"
+GOOD = "- right tibial shaft fracture\n- fx R tibia shaft"
 
 
-def test_codes_that_differ_in_the_7th_character_form_a_family_with_the_nearest_neighbour(small_ontology):
-    nearest = [
-        {"code": "S82.201A", "rank": 1, "neighbour_code": "S82.202A"},
-        {"code": "S82.201A", "rank": 2, "neighbour_code": "I10"},
-        {"code": "S82.201S", "rank": 1, "neighbour_code": "S82.202A"},
-        {"code": "I11.0", "rank": 1, "neighbour_code": "I10"},
+def nearest(*codes, neighbours=("I11.9", "I10"), relation="category"):
+    return [
+        {"code": code, "rank": rank, "neighbour_code": neighbour, "relation": relation}
+        for code in codes
+        for rank, neighbour in enumerate(neighbours, start=1)
     ]
-    evidence = {"S82.202A": [f"phrase {number}" for number in range(9)]}
-    found = {family.family_code: family for family in families(nearest, small_ontology, evidence)}
-    assert found["S82.201"].member_codes == ("S82.201A", "S82.201S")
-    assert found["S82.201"].neighbour_code == "S82.202A"
-    assert found["S82.201"].neighbour_evidence == ("phrase 0", "phrase 1", "phrase 2", "phrase 3")
-    assert found["I11.0"] == Family("I11.0", ("I11.0",), "I10", ())
 
 
-def test_families_come_in_an_order_that_does_not_follow_the_hierarchy(small_ontology):
-    nearest = [{"code": f"J{number:02d}", "rank": 1, "neighbour_code": "I10"} for number in range(1, 46)]
-    order = [family.family_code for family in families(nearest, small_ontology, {})]
-    assert order == [family.family_code for family in families(nearest[::-1], small_ontology, {})]
-    assert order != sorted(order)
+@pytest.fixture
+def synthesis(small_ontology):
+    def build(*codes, evidence=None, **others):
+        found = uncovered_families(nearest(*(codes or TIBIA)), small_ontology)
+        return Synthesis(found, small_ontology, evidence or {}, PROMPT, **others)
+
+    return build
 
 
-def test_a_request_shows_the_title_its_parent_and_the_neighbour(small_ontology):
-    request = synthesis_request(FAMILY, small_ontology, load_prompt("evidence_synthesis"))
-    content = request.messages[-1].content
-    assert f"TITLE: {RIGHT_TIBIA}\nPARENT: Unspecified fracture of shaft of tibia" in content
-    assert "left tibia, initial encounter for closed fracture: fx L tibia shaft" in content
-    assert not request.is_restricted
-    assert synthesis_request(
-        FAMILY, small_ontology, load_prompt("evidence_synthesis"), is_restricted=True
-    ).is_restricted
+def run(synthesis, answer):
+    """Drive all rounds with a scripted model; returns it and the rows."""
+    generator = ScriptedGenerator(answer)
+    drive(synthesis, generator)
+    return generator, written(synthesis)
 
 
-def test_a_category_is_its_own_parent_and_a_neighbour_without_evidence_shows_its_title(small_ontology):
-    family = Family("I10", ("I10",), "I11.9", ())
-    content = synthesis_request(family, small_ontology, load_prompt("evidence_synthesis")).messages[-1].content
-    assert "PARENT: Essential (primary) hypertension" in content
-    title = "Hypertensive heart disease without heart failure"
-    assert f"RELATED: {title}: {title}" in content
+def drive(synthesis, generator):
+    while requests := synthesis.requests():
+        synthesis.take({completion.request_id: completion for completion in generator.generate(requests)})
 
 
-def test_members_of_a_family_get_distinct_evidence(small_ontology, answer):
-    rows, refused = synthetic(small_ontology, answer("- right tibial shaft fracture\n- fx right tibia shaft"))
-    assert [(row["code"], row["evidence"]) for row in rows] == [
-        ("S82.201A", "right tibial shaft fracture, initial encounter for closed fracture"),
-        ("S82.201A", "fx right tibia shaft, initial encounter for closed fracture"),
-        ("S82.201S", "right tibial shaft fracture, sequela"),
-        ("S82.201S", "fx right tibia shaft, sequela"),
+def written(synthesis):
+    return synthesis.rows(release="FY2026", chapter="19_S00-T88", model="writer")
+
+
+def test_a_family_is_asked_once_and_every_member_gets_evidence_of_its_own(synthesis):
+    writer = synthesis()
+    generator, rows = run(writer, lambda request: GOOD)
+    assert [request.request_id for request in generator.calls] == ["S82.201#1"]
+    assert [(row["code"], row["evidence"]) for row in rows][:2] == [
+        ("S82.201A", f"right tibial shaft fracture, {CLOSED}"),
+        ("S82.201A", f"fx R tibia shaft, {CLOSED}"),
     ]
-    assert refused == {}
+    by_code = {code: [row["evidence"] for row in rows if row["code"] == code] for code in TIBIA}
+    assert by_code["S82.202S"][0] == "left tibial shaft fracture, sequela"
+    assert len({text for texts in by_code.values() for text in texts}) == PHRASES_PER_FAMILY * len(TIBIA)
     assert not any(row["is_fallback"] for row in rows)
+    assert {row["attempt_count"] for row in rows} == {1}
+    assert {row["family_code"] for row in rows} == {"S82.201"}
+    assert {row["neighbour_code"] for row in rows} == {"I11.9"}
     assert SYNTHETIC_PAIRS.violations(SYNTHETIC_PAIRS.table(rows)) == []
 
 
-def test_a_code_without_7th_character_gets_the_phrase_as_it_is(small_ontology, answer):
-    rows, _ = synthetic(small_ontology, answer("- primary hypertension"), Family("I10", ("I10",), "I11.9", ()))
-    assert [row["evidence"] for row in rows] == ["primary hypertension"]
+def test_only_uncovered_members_get_rows(synthesis):
+    _, rows = run(synthesis("S82.202S"), lambda request: GOOD)
+    assert {row["code"] for row in rows} == {"S82.202S"}
 
 
-def test_refused_phrases_are_counted_by_reason_and_the_rest_is_kept(small_ontology, answer):
-    text = "- fx left tibia\n- broken leg\n- right tibia fracture\n- left tibia fracture"
-    rows, refused = synthetic(small_ontology, answer(text))
-    assert refused == {"laterality": 2, "off_topic": 1}
-    assert {row["evidence"].split(",")[0] for row in rows} == {"right tibia fracture"}
+def test_families_come_in_an_order_that_does_not_follow_the_hierarchy(small_ontology):
+    rows = nearest(*(f"J{number:02d}" for number in range(1, 46)))
+    order = [item.family.family_code for item in uncovered_families(rows, small_ontology)]
+    assert order == [item.family.family_code for item in uncovered_families(rows[::-1], small_ontology)]
+    assert order != sorted(order)
 
 
-def test_more_phrases_than_wanted_are_cut(small_ontology, answer):
-    text = "\n".join(f"- right tibia fracture type {number}" for number in range(9))
-    rows, _ = synthetic(small_ontology, answer(text))
-    assert len(rows) == PHRASES_PER_FAMILY * len(FAMILY.member_codes)
+def test_neighbours_of_another_release_are_an_error_that_says_what_to_do(small_ontology):
+    with pytest.raises(ValueError, match=r"S99\.999A .* synthetic/nearest_codes again"):
+        uncovered_families(nearest("S99.999A"), small_ontology)
+    with pytest.raises(ValueError, match="no billable code"):
+        uncovered_families(nearest("I10", neighbours=("Q99",)), small_ontology)
+
+
+def test_a_request_shows_title_parent_terms_siblings_and_neighbours_with_their_evidence(synthesis, small_ontology):
+    evidence = {"I11.9": ["HHD", "Hypertensive heart disease without heart failure", "heart dz, HTN", "a", "b"]}
+    (request,) = synthesis(evidence=evidence).requests()
+    assert request.messages[-1].content == (
+        "PARENT: Unspecified fracture of shaft of tibia\n"
+        "INCLUDES: Fracture of right tibia NOS\n"
+        "NEAR: Hypertensive heart disease without heart failure: HHD, heart dz, HTN, a; Essential hypertension\n"
+        "TITLE: Unspecified fracture of shaft of right tibia"
+    )
+    assert not request.is_restricted
+    (hypertensive,) = synthesis("I11.0").requests()
+    assert "\nNOT: Hypertensive heart disease without heart failure\n" in hypertensive.messages[-1].content
+    (category,) = synthesis("I10").requests()
+    assert category.messages[-1].content.startswith("PARENT: Essential (primary) hypertension\n")
+
+
+def test_a_neighbour_outside_the_block_is_recorded_and_not_shown(small_ontology):
+    found = uncovered_families(nearest("S82.201A", relation="none"), small_ontology)
+    writer = Synthesis(found, small_ontology, {"I11.9": ["HHD"]}, PROMPT)
+    (request,) = writer.requests()
+    assert "NEAR" not in request.messages[-1].content
+    writer.take({})
+    assert writer.rows(release="r", chapter="c", model="m")[0]["neighbour_code"] == "I11.9"
+
+
+def test_requests_are_restricted_where_evidence_may_quote_restricted_notes(synthesis):
+    assert all(request.is_restricted for request in synthesis(is_restricted=True).requests())
+
+
+def test_a_refused_family_is_asked_again_with_the_reason_and_only_it(synthesis):
+    writer = synthesis(*TIBIA, "I10")
+
+    def answer(request):
+        if request.request_id.startswith("I10"):
+            return "- primary hypertension"
+        return GOOD if "#2" in request.request_id else "- left tibial shaft fracture\n- treated tibial shaft fracture"
+
+    generator, rows = run(writer, answer)
+    assert sorted(request.request_id for request in generator.calls) == ["I10#1", "S82.201#1", "S82.201#2"]
+    again = generator.calls[-1].messages[-1].content
+    assert (
+        'REFUSED: "left tibial shaft fracture": the title does not say "left"; '
+        '"treated tibial shaft fracture": "treated" is about treatment or tests\n'
+    ) in again
+    assert {(row["family_code"], row["attempt_count"]) for row in rows} == {("S82.201", 2), ("I10", 1)}
+    assert writer.summary == {
+        "families_asked": 2,
+        "families_written_in_round_1": 1,
+        "families_written_in_round_2": 1,
+        "families_written_in_round_3": 0,
+        "families_with_fallback": 0,
+        "refused_invented_specificity": 1,
+        "refused_treatment": 1,
+    }
+
+
+def test_what_one_good_phrase_leaves_refused_is_not_asked_again(synthesis):
+    generator, rows = run(synthesis(), lambda request: "- broken hip\n- fx R tibia shaft\n- R tibia shaft, fx")
+    assert len(generator.calls) == 1
+    assert {row["evidence"].split(",")[0] for row in rows if row["code"].startswith("S82.201")} == {"fx R tibia shaft"}
 
 
 @pytest.mark.parametrize(
-    ("text", "error"), [("- broken leg", None), ("I cannot.", None), ("- right tibia fx", "timed out")]
+    ("text", "reason"),
+    [
+        ("", "no_answer"),
+        ("\n \n", "no_answer"),
+        ("- S82.201A", "code"),
+        ("S82.201A\nS82.202A", "code"),
+        ("I cannot help with that.", "off_topic"),
+        ("- broken leg", "invented_specificity"),
+    ],
 )
-def test_without_a_usable_phrase_the_title_stands_and_says_so(small_ontology, answer, text, error):
-    rows, _ = synthetic(small_ontology, answer(text, error))
-    assert [row["evidence"] for row in rows] == [
-        f"{RIGHT_TIBIA}, initial encounter for closed fracture",
-        f"{RIGHT_TIBIA}, sequela",
+def test_after_three_answers_without_a_usable_phrase_title_and_terms_stand_and_say_so(synthesis, text, reason):
+    writer = synthesis()
+    generator, rows = run(writer, lambda request: text)
+    assert [request.request_id for request in generator.calls] == [f"S82.201#{number}" for number in (1, 2, 3)]
+    assert len({request.cache_key("writer") for request in generator.calls}) == ROUNDS
+    assert [row["evidence"] for row in rows if row["code"] == "S82.202A"] == [
+        f"Fracture of shaft of left tibia, {CLOSED}",
+        f"Fracture of left tibia, {CLOSED}",
     ]
+    assert {row["code"] for row in rows} == set(TIBIA)
+    assert all(row["is_fallback"] and row["attempt_count"] == ROUNDS for row in rows)
+    assert writer.summary["families_with_fallback"] == 1
+    assert writer.summary[f"refused_{reason}"] >= ROUNDS
+
+
+def test_an_error_counts_as_no_answer_and_an_unfinished_line_is_left_out(synthesis):
+    writer = synthesis()
+    failed = Completion("S82.201#1", GOOD, "error", error="timed out")
+    writer.take({failed.request_id: failed})
+    assert writer.refused == {"no_answer": 1}
+    cut = Completion("S82.201#2", "- fx R tibia shaft\n- right tibial shaft frac", "length")
+    writer.take({cut.request_id: cut})
+    assert writer.requests() == []
+    assert {row["evidence"].split(",")[0] for row in written(writer)} >= {"fx R tibia shaft"}
+    assert not any("frac," in row["evidence"] for row in written(writer))
+
+
+def test_semicolons_and_plain_lines_part_phrases_too(synthesis):
+    _, rows = run(synthesis("S82.201A"), lambda request: "right tibial shaft fracture; fx R tibia shaft;\nmore; words")
+    assert [row["evidence"] for row in rows] == [
+        f"right tibial shaft fracture, {CLOSED}",
+        f"fx R tibia shaft, {CLOSED}",
+    ]
+
+
+def test_no_two_families_get_the_same_evidence(synthesis):
+    writer = synthesis("J01", "J02")
+    _, rows = run(writer, lambda request: "- lung disorder")
     assert all(row["is_fallback"] for row in rows)
+    assert {row["evidence"] for row in rows} == {"Lung disorder number 1", "Lung disorder number 2"}
+    writer = synthesis("I10", evidence={"I11.9": ["primary HTN", "essential hypertension"]})
+    _, rows = run(writer, lambda request: "- essential hypertension")
+    assert writer.summary["refused_near_duplicate"] == ROUNDS
+
+
+def test_evidence_of_a_covered_member_of_the_family_may_be_said_of_the_others(synthesis, small_ontology):
+    found = uncovered_families(nearest("S82.201S", neighbours=("S82.201A",)), small_ontology)
+    writer = Synthesis(found, small_ontology, {"S82.201A": ["right tibial shaft fracture"]}, PROMPT)
+    _, rows = run(writer, lambda request: GOOD)
+    assert rows[0]["evidence"] == "right tibial shaft fracture, sequela"
+
+
+def test_a_killed_run_goes_on_from_stored_answers(synthesis, tmp_path):
+    def answer(request):
+        return "- primary hypertension" if request.request_id.startswith("I10") else "- nothing of use"
+
+    first = ScriptedGenerator(answer, raise_after=3)
+    with pytest.raises(ScriptedFailureError):
+        drive(synthesis(*TIBIA, "I10"), StoredTextGenerator(first, CompletionStore(tmp_path / "store.sqlite")))
+    second = ScriptedGenerator(answer)
+    writer = synthesis(*TIBIA, "I10")
+    drive(writer, StoredTextGenerator(second, CompletionStore(tmp_path / "store.sqlite")))
+    assert [request.request_id for request in second.calls] == ["S82.201#3"]
+    assert writer.summary["families_with_fallback"] == 1
+
+
+def test_nothing_uncovered_asks_nothing(small_ontology):
+    writer = Synthesis([], small_ontology, {}, PROMPT)
+    assert writer.requests() == []
+    assert written(writer) == []
+    assert writer.summary["families_asked"] == 0
+
+
+@given(st.lists(st.one_of(st.text(max_size=120), st.sampled_from([GOOD, "- left fx", "- ;;;", "- \x00"])), min_size=9))
+@settings(max_examples=40)
+def test_any_answers_give_evidence_for_every_uncovered_code(small_ontology, answers):
+    codes = [*TIBIA, "I10", "I11.0", "J01", "J02"]
+    writer = Synthesis(uncovered_families(nearest(*codes), small_ontology), small_ontology, {}, PROMPT)
+    texts = iter(answers * 9)
+    _, rows = run(writer, lambda request: next(texts))
+    assert {row["code"] for row in rows} == set(codes)
+    assert SYNTHETIC_PAIRS.violations(SYNTHETIC_PAIRS.table(rows)) == []
+
+
+def test_all_members_of_every_family_are_covered_by_titles_alone_and_told_apart(small_ontology):
+    codes = [code for family in families(small_ontology).values() for code in family.variations]
+    writer = Synthesis(uncovered_families(nearest(*codes), small_ontology), small_ontology, {}, PROMPT)
+    _, rows = run(writer, lambda request: "")
+    assert {row["code"] for row in rows} == set(codes)
+    assert len({row["evidence"].lower() for row in rows}) == len(rows)
