@@ -1,7 +1,7 @@
 """Assets of fine-tuning: the mixed dataset and the LoRA adapter of each recipe."""
 
-from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,42 +13,47 @@ from ccl_assets.code_versions import code_version
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
 from ccl_assets.evidence.tables import KNOWLEDGE_BASE_PAIRS
 from ccl_assets.icd.tables import CODES
+from ccl_assets.io_managers.table_io_manager import TableIOManager
 from ccl_assets.llm_step import GPU_POOL
 from ccl_assets.partitions import ALL, CHAPTERS_OF_RECIPE, RECIPE
 from ccl_assets.resources.language_models import LanguageModels
 from ccl_assets.resources.settings import settings
 from ccl_assets.resources.trainer import Trainer
 from ccl_assets.sft import checks
+from ccl_assets.sft.dataset import PAIR_COLUMNS, TEXT_COLUMNS, DatasetAccount, Sources, dataset_rows
+from ccl_assets.sft.jsonl_export import export_dataset
+from ccl_assets.sft.planned_notes import EVIDENCE_COLUMNS, LABEL_COLUMNS, NOTE_COLUMNS, TRAINING_SPLITS
 from ccl_assets.sft.recipes import load_recipe, load_recipes, recipe_sha256
 from ccl_assets.sft.tables import DATASET
-from ccl_assets.table_asset import OWNERS, Input, TableResult, inputs, table_asset
+from ccl_assets.table_asset import OWNERS, TABLES, Input, TableResult, inputs, table_asset
 
 _SETTINGS = settings()
 _PROFILE = "quick" if _SETTINGS.limits.is_training_bounded else "full"
 _RECIPES = {name: recipe_sha256(recipe)[:8] for name, recipe in load_recipes(_PROFILE).items()}
-_PAIR_COLUMNS = ("pair_id", "code", "evidence", "tier", "is_trainable")
+_REPORTED = 20_000  # examples between two lines of progress
 ADAPTER_KEY = dg.AssetKey(["sft", "adapter"])
 
 
 @table_asset(
     DATASET,
     code_version=code_version(
-        "sft.dataset", "sft.span_sampling", "sft.encoding", "sft.leakage", "sft.jsonl_export", "coding.output_format",
+        "sft.dataset", "sft.checks", "coding.output_format",
         prompts=("document_coding", "code_only_coding", "span_coding"),
-        settings={"base": _SETTINGS.model, **_RECIPES},
+        settings={"base": _SETTINGS.model, "window": _SETTINGS.context_tokens, **_RECIPES},
     ),
-    description="Prompts and completions of a recipe (paper section 3.2): annotated notes, and evidence spans of the knowledge "
-    "base in the same section format. Also written as JSON lines with a `dataset_info.json` for LLaMA-Factory.",
+    description="Prompts and completions of a recipe (paper section 3.2): annotated notes, and spans of the knowledge base "
+    "in the same section format. Notes too long for the window are split at their sections; nothing is cut off, and what is left "
+    "out is counted by reason. Also written as JSON lines with a `dataset_info.json` for LLaMA-Factory.",
     kinds={"huggingface"},
     gates=checks.DATASET_GATES,
     ins=inputs(
-        codes=CODES,
-        documents=Input(DOCUMENTS, ALL, where={"split": ("train", "val", "test")}),
-        labels=Input(LABELS, ALL), evidence=Input(EVIDENCE, ALL),
-        pairs=Input(KNOWLEDGE_BASE_PAIRS, CHAPTERS_OF_RECIPE, _PAIR_COLUMNS),
+        codes=Input(CODES, columns=("code", "long_title")),
+        documents=Input(DOCUMENTS, ALL, NOTE_COLUMNS, where={"split": (*TRAINING_SPLITS, "test")}),
+        labels=Input(LABELS, ALL, LABEL_COLUMNS), evidence=Input(EVIDENCE, ALL, EVIDENCE_COLUMNS),
+        pairs=Input(KNOWLEDGE_BASE_PAIRS, CHAPTERS_OF_RECIPE, PAIR_COLUMNS),
     ),
     partitions_def=RECIPE,
-    required_resource_keys={"language_models"},
+    required_resource_keys={"language_models", TABLES},
 )  # fmt: skip
 def dataset(
     context: dg.AssetExecutionContext,
@@ -62,47 +67,47 @@ def dataset(
     from transformers import AutoTokenizer
 
     from ccl_assets.resources.text_generation.chat_template import render_prompt
-    from ccl_assets.sft.dataset import count_tokens, document_examples, span_examples
-    from ccl_assets.sft.leakage import find_near_duplicates
+    from ccl_assets.sft.encoding import TokenCounter
 
     recipe = load_recipe(context.partition_key, _PROFILE)
-    titles = dict(zip(codes["code"].to_pylist(), codes["long_title"].to_pylist(), strict=True))
-    notes = document_examples(documents, labels, evidence, titles, recipe)
-    examples = notes + span_examples(pairs, titles, recipe, sum(e.split == "train" for e in notes.examples))
     models: LanguageModels = context.resources.language_models
-    tokenizer = AutoTokenizer.from_pretrained(models.base_model())
+    tables: TableIOManager = context.resources.tables
     window = min(recipe.training.max_length, _SETTINGS.context_tokens)
-    counted = count_tokens(examples, tokenizer, render_prompt, window)
-    test = ((row["document_id"], row["text"]) for row in documents.to_pylist() if row["split"] == "test")
-    leakage = find_near_duplicates(((e.example_id, e.prompt) for e in counted.examples), test)
-    rows = counted.rows(recipe.name)
-    train_count = sum(row["split"] == "train" for row in rows)
+    counter = TokenCounter(AutoTokenizer.from_pretrained(models.base_model()), render_prompt, window)
+    account = DatasetAccount()
+    sources = Sources(
+        titles=dict(zip(codes["code"].to_pylist(), codes["long_title"].to_pylist(), strict=True)),
+        notes=documents,
+        training_texts=tables.batches(DOCUMENTS, None, TEXT_COLUMNS, {"split": TRAINING_SPLITS}),
+        test_texts=tables.batches(DOCUMENTS, None, TEXT_COLUMNS, {"split": ("test",)}),
+        labels=labels,
+        evidence=evidence,
+        pairs=pairs,
+        is_silver_restricted=models.mines_restricted_notes,
+    )
+    with ExitStack() as opened:
+        spool = opened.enter_context(tables.spool(DATASET))
+        for number, row in enumerate(dataset_rows(recipe, sources, counter, account), start=1):
+            spool.append(row)
+            if number % _REPORTED == 0:
+                context.log.info(f"{number:,} examples, {account.token_count:,} tokens")
+        opened.pop_all()
     gates = [
-        checks.no_test_text(leakage),
-        checks.fits_window(counted.left_out_ids("too_long"), len(rows), window),
-        checks.is_not_empty(train_count),
+        checks.no_test_text(account, recipe.documents.near_test_notes == "leave_out"),
+        checks.fits_window(account.left_out, spool.num_rows, window),
+        checks.is_not_empty(recipe.name, account),
     ]
-    shapes = Counter(f"{row['split']}_{row['kind']}_{row['tier']}" for row in rows)
-    metadata = {
-        "recipe_sha256": recipe_sha256(recipe),
-        "training_examples": train_count,
-        "tokens": sum(row["prompt_token_count"] + row["completion_token_count"] for row in rows),
-        **{f"examples_{shape}": count for shape, count in sorted(shapes.items())},
-        **{f"left_out_{reason}": count for reason, count in sorted(counted.left_out_counts.items())},
-        **_decoded_example(rows),
-    }
-    return TableResult(rows, metadata, gates)
+    metadata: dict[str, Any] = {"recipe_sha256": recipe_sha256(recipe), **account.figures()}
+    metadata |= {f"example_{kind}": dg.MetadataValue.md(text) for kind, text in account.shown.items()}
+    if all(gate.passed or not gate.is_blocking for gate in gates):
+        exported = export_dataset(spool.batches(), _exported(recipe.name), recipe.name)
+        metadata["jsonl"] = dg.MetadataValue.path(str(exported.directory))
+    return TableResult(spool, metadata, gates)
 
 
-def _decoded_example(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """One example of each kind as the model sees it, from open corpora and the release only."""
-    shown = {}
-    for kind in ("document", "span"):
-        row = next((row for row in rows if row["kind"] == kind and not row["is_restricted"]), None)
-        if row is not None:
-            text = f"**Prompt** (no loss)\n```text\n{row['prompt']}\n```\n**Completion** (loss)\n```text\n{row['completion']}\n```"
-            shown[f"example_{kind}"] = dg.MetadataValue.md(text)
-    return shown
+def _exported(recipe_name: str) -> Path:
+    """Folder of a recipe's JSON lines."""
+    return _SETTINGS.artifacts / "sft" / "dataset" / recipe_name
 
 
 @dg.asset(
@@ -110,7 +115,7 @@ def _decoded_example(rows: list[dict[str, Any]]) -> dict[str, Any]:
     group_name="sft",
     description="LoRA adapter of a recipe, trained with TRL in a subprocess: weights, tokenizer, training log, loss plot, model "
     "card. A killed run resumes from its last checkpoint.",
-    ins=inputs(codes=Input(CODES, columns=("release",)), dataset=DATASET),
+    ins=inputs(codes=Input(CODES, columns=("release",)), dataset=Input(DATASET, columns=("example_id",))),
     partitions_def=RECIPE,
     code_version=code_version(
         "sft.training", "sft.completion_trainer", "sft.batches", "sft.encoding",
@@ -125,13 +130,12 @@ def _decoded_example(rows: list[dict[str, Any]]) -> dict[str, Any]:
     owners=OWNERS,
     io_manager_key="artifact_directory",
     pool=GPU_POOL,
-    required_resource_keys={"language_models", "trainer", "pipes"},
+    required_resource_keys={"language_models", "trainer", "pipes", TABLES},
 )  # fmt: skip
 def adapter(context: dg.AssetExecutionContext, codes: pa.Table, dataset: pa.Table) -> Iterator[Any]:
     """Train the recipe's adapter."""
     from ccl_assets.plots import as_markdown
     from ccl_assets.sft.adapter import AdapterError, check_adapter_loads, read_summary
-    from ccl_assets.sft.jsonl_export import export_dataset
     from ccl_assets.sft.training_config import TrainingConfig
     from ccl_assets.sft.training_log import LOG_FILE, is_falling, read_training_log
 
@@ -139,7 +143,9 @@ def adapter(context: dg.AssetExecutionContext, codes: pa.Table, dataset: pa.Tabl
     models: LanguageModels = context.resources.language_models
     base = Path(models.base_model())
     folder = _SETTINGS.artifacts / "sft"
-    exported = export_dataset(dataset.to_pylist(), folder / "dataset" / recipe.name, recipe.name)
+    tables: TableIOManager = context.resources.tables
+    # again, from the table: what is trained on is what is stored, whatever became of the files since
+    exported = export_dataset(tables.batches(DATASET, [recipe.name]), _exported(recipe.name), recipe.name)
     output = folder / "adapter" / recipe.name
     config = TrainingConfig(
         recipe=recipe.name,

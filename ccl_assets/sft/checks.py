@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ccl_assets.gate import Gate
-from ccl_assets.sft.leakage import CONTAINMENT_THRESHOLD, LeakageReport
+from ccl_assets.sft.leakage import CONTAINMENT_THRESHOLD, SHINGLE_WORDS
+
+if TYPE_CHECKING:
+    from ccl_assets.sft.dataset import DatasetAccount
+    from ccl_assets.sft.examples import LeftOut
 
 _SHOWN = 5
 
 DATASET_GATES = {
-    "no_test_text": f"No training text shares {CONTAINMENT_THRESHOLD:.0%} or more of its 8-word shingles with a test document.",
-    "fits_window": "No example is longer than the recipe's window; longer ones were left out and are counted here (warns).",
+    "no_test_text": "No training note is of a test document's chart or shares "
+    f"{CONTAINMENT_THRESHOLD:.0%} or more of its runs of {SHINGLE_WORDS} words with one.",
+    "fits_window": "Nothing was left out because it is longer than the window (warns); what is in the dataset fits.",
     "is_not_empty": "There is something to train on.",
 }
 ADAPTER_CHECKS = {
@@ -22,38 +27,51 @@ ADAPTER_CHECKS = {
 }
 
 
-def no_test_text(report: LeakageReport) -> Gate:
-    """No near-duplicate of a test document among the training texts."""
+def no_test_text(account: DatasetAccount, is_left_out: bool) -> Gate:
+    """No chart of the test split and no near-duplicate of a test document among the training notes.
+
+    Args:
+        account: Of the dataset.
+        is_left_out: What was found is not in the dataset (recipe key ``documents.near_test_notes``).
+    """
+    found = bool(account.near_test or account.test_charts)
     return Gate(
         "no_test_text",
-        not report.overlaps,
-        "remove these examples' notes from the training split",
+        is_left_out or not found,
+        'take these notes out of the training split, or set documents.near_test_notes = "leave_out" in recipes.toml',
         {
-            "compared": report.examined_count,
-            "near_duplicates": len(report.overlaps),
-            "first": [f"{item.training_id} ~ {item.test_id}" for item in report.overlaps[:_SHOWN]],
+            "compared": account.compared_note_count,
+            "threshold": CONTAINMENT_THRESHOLD,
+            "near_duplicates": len(account.near_test),
+            "test_charts": len(account.test_charts),
+            "first": [
+                *(f"{item.training_id} ~ {item.test_id} {item.containment:.2f}" for item in account.near_test[:_SHOWN]),
+                *account.test_charts[:_SHOWN],
+            ],
         },
     )
 
 
-def fits_window(too_long_ids: Sequence[str], kept: int, window: int) -> Gate:
-    """Whether examples had to be left out because the window is too short."""
+def fits_window(left_out: LeftOut, kept: int, window: int) -> Gate:
+    """Whether notes or spans had to be left out because the window is too short."""
+    too_long = left_out.counts.get("too_long", 0)
     return Gate(
         "fits_window",
-        not too_long_ids,
-        "raise the recipe's max_length if the base model allows it",
-        {"window": window, "kept": kept, "left_out": len(too_long_ids), "first": list(too_long_ids[:_SHOWN])},
+        not too_long,
+        'raise the recipe\'s max_length if the base model allows it; notes with evidence can be split (long_notes = "split")',
+        {"window": window, "kept": kept, "left_out": too_long, "first": left_out.first("too_long")[:_SHOWN]},
         is_blocking=False,
     )
 
 
-def is_not_empty(train_count: int) -> Gate:
+def is_not_empty(recipe_name: str, account: DatasetAccount) -> Gate:
     """There are training examples."""
     return Gate(
         "is_not_empty",
-        train_count > 0,
-        "materialize the corpora and the knowledge base the recipe draws on",
-        {"training_examples": train_count},
+        account.train_count > 0,
+        f"recipe {recipe_name!r} leaves nothing to train on: materialize the corpora and the knowledge base it draws on, or raise "
+        "its limits in recipes.toml; `left_out` says what it did not use and why",
+        {"training_examples": account.train_count, "left_out": account.left_out.counts},
     )
 
 

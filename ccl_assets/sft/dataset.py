@@ -1,286 +1,343 @@
 """Training examples from notes and knowledge-base pairs.
 
-A document example teaches a note's evidence and codes, a span example the code of one phrase. Nothing is ever cut: what
-cannot be an example is left out and reported with its reason.
+A document example teaches a note's evidence and codes, a span example the code of one phrase. Nothing is ever cut off: what
+cannot be an example is left out and reported with its reason. Notes are streamed; a corpus may hold gigabytes of them.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ccl_assets.coding.output_format import render_coding
-from ccl_assets.prompts import load_prompt
-from ccl_assets.sft.encoding import ChatTokenizer, encode_example
+from ccl_assets.evidence.across_chapters import ambiguous_across
+from ccl_assets.sft.encoding import TokenCounter, masked_markdown
+from ccl_assets.sft.examples import Example, LeftOut, Rows, hashed, rows_of, user_turn
+from ccl_assets.sft.leakage import CONTAINMENT_THRESHOLD, Overlap, TestNotes
+from ccl_assets.sft.planned_notes import NoteKey, PlannedNote, plan_notes
 from ccl_assets.sft.recipes import Recipe
+from ccl_assets.sft.sections import split_by_sections
 from ccl_assets.sft.span_sampling import sample_pairs
 
-Rows: TypeAlias = pa.Table | Iterable[Mapping[str, Any]]
-TRAINING_SPLITS = ("train", "val")
+TEXT_COLUMNS = ("corpus", "document_id", "text")
+PAIR_COLUMNS = ("pair_id", "code", "evidence", "tier", "source", "is_trainable")
 SPAN_PROMPT = "span_coding"
+_COUNTED_TOGETHER = 256
 
 
 @dataclass(frozen=True)
-class Example:
-    """One row of the ``sft/dataset`` table, the recipe column aside; token counts are 0 until counted."""
+class Sources:
+    """What examples are made of.
 
-    example_id: str
-    split: str
-    kind: str
-    tier: str
-    prompt: str
-    completion: str
-    codes: tuple[str, ...]
-    document_id: str | None = None
-    pair_id: str | None = None
-    prompt_token_count: int = 0
-    completion_token_count: int = 0
-    is_restricted: bool = False
+    Attributes:
+        titles: Title of every code of the release.
+        notes: ``corpus/documents`` of all three splits, without their texts (``planned_notes.NOTE_COLUMNS``).
+        training_texts: :data:`TEXT_COLUMNS` of the training and validation splits; read once.
+        test_texts: The same of the test split; read once.
+        labels: ``corpus/labels``.
+        evidence: ``corpus/evidence``.
+        pairs: ``knowledge_base/pairs``, :data:`PAIR_COLUMNS`.
+        is_silver_restricted: Some of the notes that silver phrases come from may not leave this host.
+    """
+
+    titles: Mapping[str, str]
+    notes: pa.Table
+    training_texts: Rows
+    test_texts: Rows
+    labels: Rows
+    evidence: Rows
+    pairs: pa.Table
+    is_silver_restricted: bool = True
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """Something that did not become (part of) an example, and why."""
+@dataclass
+class DatasetAccount:
+    """What a dataset holds and lacks, filled as its rows come.
 
-    reason: str
-    subject_id: str
+    Attributes:
+        left_out: By reason; those of :func:`plan_notes`, :func:`document_examples` and :func:`span_examples`.
+        shapes: Examples by ``split_kind_tier``.
+        train_count: Training examples.
+        token_count: Tokens of all examples.
+        split_note_count: Notes that became several examples.
+        compared_note_count: Notes compared with the test notes.
+        near_test: Training notes that repeat a test note, left out or not.
+        test_charts: Charts that have notes in the test split and in another.
+        shown: Per kind one example, of open corpora and the release only, as the model reads it (Markdown).
+    """
+
+    left_out: LeftOut = field(default_factory=LeftOut)
+    shapes: Counter[str] = field(default_factory=Counter)
+    train_count: int = 0
+    token_count: int = 0
+    split_note_count: int = 0
+    compared_note_count: int = 0
+    near_test: list[Overlap] = field(default_factory=list)
+    test_charts: list[str] = field(default_factory=list)
+    shown: dict[str, str] = field(default_factory=dict)
+
+    def take(self, example: Example, counter: TokenCounter) -> None:
+        """Count an example."""
+        self.shapes[f"{example.split}_{example.kind}_{example.tier}"] += 1
+        self.train_count += example.split == "train"
+        self.token_count += example.prompt_token_count + example.completion_token_count
+        if example.kind not in self.shown and not example.is_restricted:
+            self.shown[example.kind] = masked_markdown(counter, example.prompt, example.completion)
+
+    def figures(self) -> dict[str, int]:
+        """The counts by name, for people."""
+        return {
+            "training_examples": self.train_count,
+            "tokens": self.token_count,
+            "notes_split": self.split_note_count,
+            **{f"examples_{shape}": count for shape, count in sorted(self.shapes.items())},
+            **{f"left_out_{reason}": count for reason, count in self.left_out.counts.items()},
+        }
 
 
-@dataclass(frozen=True)
-class ExampleSet:
-    """Examples with the account of what was left out."""
+def dataset_rows(
+    recipe: Recipe, sources: Sources, counter: TokenCounter, account: DatasetAccount
+) -> Iterator[dict[str, Any]]:
+    """Rows of the ``sft/dataset`` contract: the recipe's documents, then its spans.
 
-    examples: tuple[Example, ...]
-    left_out: tuple[LeftOut, ...] = ()
-
-    def __add__(self, other: ExampleSet) -> ExampleSet:
-        """Both sets, in order."""
-        return ExampleSet(self.examples + other.examples, self.left_out + other.left_out)
-
-    @property
-    def left_out_counts(self) -> dict[str, int]:
-        """How many things were left out, by reason."""
-        return dict(Counter(item.reason for item in self.left_out))
-
-    def left_out_ids(self, reason: str) -> list[str]:
-        """What was left out for ``reason``."""
-        return [item.subject_id for item in self.left_out if item.reason == reason]
-
-    def rows(self, recipe_name: str) -> list[dict[str, Any]]:
-        """Rows of the ``sft/dataset`` contract."""
-        return [{"recipe": recipe_name, **vars(example), "codes": list(example.codes)} for example in self.examples]
+    Args:
+        recipe: What to make.
+        sources: What to make it of.
+        counter: The base model's tokenizer, rendering and window.
+        account: Filled as the rows come; complete after the last.
+    """
+    planned = plan_notes(
+        sources.notes, sources.labels, sources.evidence, sources.titles.keys(), recipe, account.left_out
+    )
+    leave_out = recipe.documents.near_test_notes == "leave_out"
+    shared = _notes_of_test_charts(sources.notes, planned, account)
+    if leave_out:
+        for key in shared:
+            account.left_out.add("test_chart", planned.pop(key).document_id)
+    texts = _examined(sources, planned, account, leave_out)
+    for example in document_examples(texts, sources.titles, recipe, counter, account):
+        account.take(example, counter)
+        yield example.row(recipe.name)
+    documents = sum(count for shape, count in account.shapes.items() if shape.startswith("train_document"))
+    spans = span_examples(
+        sources.pairs,
+        sources.titles,
+        recipe,
+        documents,
+        account.left_out,
+        ambiguous_across(sources.pairs) if recipe.spans.tiers else frozenset(),
+        sources.is_silver_restricted,
+    )
+    for example in _counted(spans, counter, account.left_out):
+        account.take(example, counter)
+        yield example.row(recipe.name)
 
 
 def document_examples(
-    documents: Rows, labels: Rows, evidence: Rows, titles: Mapping[str, str], recipe: Recipe
-) -> ExampleSet:
-    """Notes of the training and validation splits as examples.
+    notes: Iterable[tuple[PlannedNote, str]],
+    titles: Mapping[str, str],
+    recipe: Recipe,
+    counter: TokenCounter,
+    account: DatasetAccount,
+) -> Iterator[Example]:
+    """Notes with their texts as examples, counted.
 
-    With the ``evidence`` format a code appears once, with its first span; lines follow the note. With ``code_only`` the
-    order is that of the labels. Chart-level labels count for the chart's only note, or for its only discharge summary.
-
-    Args:
-        documents: Rows of ``corpus/documents``; test and unannotated notes are skipped.
-        labels: Rows of ``corpus/labels``.
-        evidence: Rows of ``corpus/evidence``.
-        titles: Title of every code of the release.
-        recipe: Format, limits and seed.
-
-    Returns:
-        Examples sorted by document. Left out: ``no_evidence`` / ``no_labels`` (nothing to learn), ``repeated`` (the
-        same note again), ``document_limit``, ``code_not_in_release`` (subject ``document code``; the note stays).
+    A note that the window does not hold is cut at its sections (``recipe.documents.long_notes``); each part is asked
+    about with the same prompt as a note, answers with the evidence that lies in it, and is left out where none does.
+    Left out in all: ``too_long``, ``part_without_codes``, ``repeated`` (a part that two notes share).
     """
-    notes = [row for row in _rows(documents) if row["split"] in TRAINING_SPLITS]
-    notes.sort(key=_document_key)
-    if recipe.document_format == "evidence":
-        pairs_of, empty_reason = _evidence_pairs(_rows(evidence)), "no_evidence"
-    else:
-        pairs_of, empty_reason = _label_pairs(notes, _rows(labels)), "no_labels"
-    prompt_name = recipe.prompt_name
-    examples: list[Example] = []
-    left_out: list[LeftOut] = []
-    for note in notes:
-        document_id = "/".join(_document_key(note))
-        found = pairs_of.get(_document_key(note), [])
-        known = [(span, code, titles[code]) for span, code in found if code in titles]
-        left_out += [LeftOut("code_not_in_release", f"{document_id} {code}") for _, code in found if code not in titles]
-        if not known:
-            left_out.append(LeftOut(empty_reason, document_id))
+    seen: set[str] = set()
+    for example in _whole_or_parts(notes, titles, recipe, counter, account):
+        if example.example_id in seen:
+            account.left_out.add("repeated", str(example.document_id))
             continue
-        prompt, completion = _user_turn(prompt_name, note=note["text"]), render_coding(known)
-        examples.append(
-            Example(
-                example_id=_example_id(recipe.name, "document", prompt, completion),
-                split=note["split"],
-                kind="document",
-                tier="human",
-                prompt=prompt,
-                completion=completion,
-                codes=tuple(code for _, code, _ in known),
-                document_id=document_id,
-                is_restricted=bool(note["is_restricted"]),
-            )
-        )
-    kept, dropped = _limit_documents(_distinct(examples, left_out), recipe)
-    return ExampleSet(tuple(kept), (*left_out, *(LeftOut("document_limit", str(e.document_id)) for e in dropped)))
+        seen.add(example.example_id)
+        yield example
+        if example.split == "train":
+            for number in range(2, recipe.documents.copies + 1):
+                yield replace(example, example_id=hashed(example.example_id, number))
+
+
+def _whole_or_parts(
+    notes: Iterable[tuple[PlannedNote, str]],
+    titles: Mapping[str, str],
+    recipe: Recipe,
+    counter: TokenCounter,
+    account: DatasetAccount,
+) -> Iterator[Example]:
+    for some in _in_groups(notes, _COUNTED_TOGETHER):
+        whole = [_note_example(note, text, titles, recipe) for note, text in some]
+        counts = counter.count([(example.prompt, example.completion) for example in whole])
+        for (note, text), example, (prompt, completion) in zip(some, whole, counts, strict=True):
+            if prompt + completion <= counter.window:
+                yield _with_counts(example, prompt, completion)
+                continue
+            parts = _parts(note, text, titles, recipe, counter)
+            if parts is None:
+                account.left_out.add("too_long", note.document_id)
+                continue
+            account.split_note_count += 1
+            for begin, end in parts:
+                if note.answer(begin, end):
+                    part = _note_example(note, text, titles, recipe, begin, end)
+                    (sizes,) = counter.count([(part.prompt, part.completion)])
+                    yield _with_counts(part, *sizes)
+                else:
+                    account.left_out.add("part_without_codes", f"{note.document_id} {begin}-{end}")
 
 
 def span_examples(
-    pairs: Rows, titles: Mapping[str, str], recipe: Recipe, document_example_count: int | None = None
-) -> ExampleSet:
-    """Trainable knowledge-base pairs as examples, sampled under the recipe's limits (see ``span_sampling``).
+    pairs: pa.Table | Iterable[Mapping[str, Any]],
+    titles: Mapping[str, str],
+    recipe: Recipe,
+    document_example_count: int | None = None,
+    left_out: LeftOut | None = None,
+    ambiguous_pair_ids: Set[str] = frozenset(),
+    is_silver_restricted: bool = False,
+) -> Iterator[Example]:
+    """Trainable knowledge-base pairs as examples, sampled under the recipe's limits (see ``span_sampling``); not counted yet.
 
     Args:
         pairs: Rows of ``knowledge_base/pairs``; only ``is_trainable`` rows of the recipe's tiers are used.
         titles: Title of every code of the release.
         recipe: Tiers, limits and seed.
         document_example_count: Document examples to train on; needed where the recipe limits spans per document.
+        left_out: Takes ``ambiguous_across_chapters``, ``code_not_in_release``, ``span_limit``, ``repeated``.
+        ambiguous_pair_ids: Pairs whose text another chapter trains on for another code.
+        is_silver_restricted: Some of the notes that silver phrases come from may not leave this host.
 
     Returns:
-        Examples in sampling order, all of the training split. Left out: ``code_not_in_release``, ``span_limit``,
-        ``repeated``.
+        Examples in sampling order, all of the training split.
     """
+    left_out = LeftOut() if left_out is None else left_out
     candidates: list[dict[str, Any]] = []
-    left_out: list[LeftOut] = []
-    for pair in _rows(pairs):
+    for pair in rows_of(pairs):
         if not pair["is_trainable"] or pair["tier"] not in recipe.spans.tiers:
             continue
-        if pair["code"] in titles:
-            candidates.append({key: pair[key] for key in ("pair_id", "code", "evidence", "tier")})
+        if pair["pair_id"] in ambiguous_pair_ids:
+            left_out.add("ambiguous_across_chapters", pair["pair_id"])
+        elif pair["code"] not in titles:
+            left_out.add("code_not_in_release", pair["pair_id"])
         else:
-            left_out.append(LeftOut("code_not_in_release", pair["pair_id"]))
+            candidates.append({key: pair[key] for key in ("pair_id", "code", "evidence", "tier")})
     chosen = sample_pairs(candidates, recipe.spans, recipe.seed, document_example_count)
-    taken = {pair["pair_id"] for pair in chosen}
-    left_out += [LeftOut("span_limit", pair["pair_id"]) for pair in candidates if pair["pair_id"] not in taken]
-    examples = []
+    if unused := len(candidates) - len(chosen):
+        kept = {pair["pair_id"] for pair in chosen}
+        first = next((pair["pair_id"] for pair in candidates if pair["pair_id"] not in kept), "")
+        left_out.add("span_limit", first, unused)
+    del candidates
+    seen: set[str] = set()
     for pair in chosen:
-        prompt = _user_turn(SPAN_PROMPT, evidence=" ".join(pair["evidence"].split()))
+        prompt = user_turn(SPAN_PROMPT, evidence=" ".join(pair["evidence"].split()))
         completion = render_coding([(None, pair["code"], titles[pair["code"]])])
-        examples.append(
-            Example(
-                example_id=_example_id(recipe.name, "span", prompt, completion),
-                split="train",
-                kind="span",
-                tier=pair["tier"],
-                prompt=prompt,
-                completion=completion,
-                codes=(pair["code"],),
-                pair_id=pair["pair_id"],
-                is_restricted=pair["tier"] == "silver",  # may quote any note; the pair no longer says which
-            )
-        )
-    return ExampleSet(tuple(_distinct(examples, left_out)), tuple(left_out))
-
-
-def count_tokens(
-    examples: ExampleSet,
-    tokenizer: ChatTokenizer,
-    render: Callable[[Any, Sequence[tuple[str, str]]], str],
-    window: int | None = None,
-) -> ExampleSet:
-    """Fill in the token counts; leave out, whole, what does not fit.
-
-    Args:
-        examples: What to count.
-        tokenizer: The base model's tokenizer.
-        render: ``chat_template.render_prompt``, the function inference renders with.
-        window: Tokens of prompt and completion together, end token included; ``None`` counts only.
-
-    Returns:
-        The examples that fit, counted; the others are left out as ``too_long`` by example id.
-    """
-    kept: list[Example] = []
-    left_out: list[LeftOut] = []
-    for example in examples.examples:
-        encoded = encode_example(tokenizer, render, example.prompt, example.completion)
-        if window is not None and encoded.length > window:
-            left_out.append(LeftOut("too_long", example.example_id))
+        example_id = hashed(recipe.name, "span", prompt, completion)
+        if example_id in seen:
+            left_out.add("repeated", pair["pair_id"])
             continue
-        counts = {"prompt_token_count": encoded.prompt_length, "completion_token_count": encoded.completion_length}
-        kept.append(replace(example, **counts))  # type: ignore[arg-type]
-    return ExampleSet(tuple(kept), (*examples.left_out, *left_out))
+        seen.add(example_id)
+        yield Example(
+            example_id=example_id,
+            split="train",
+            kind="span",
+            tier=pair["tier"],
+            prompt=prompt,
+            completion=completion,
+            codes=(pair["code"],),
+            pair_id=pair["pair_id"],
+            is_restricted=is_silver_restricted and pair["tier"] == "silver",
+        )
 
 
-def _rows(rows: Rows) -> Iterator[Mapping[str, Any]]:
-    if isinstance(rows, pa.Table):
-        for batch in rows.to_batches():
-            yield from batch.to_pylist()
-    else:
-        yield from rows
+def _notes_of_test_charts(
+    notes: pa.Table, planned: Mapping[NoteKey, PlannedNote], account: DatasetAccount
+) -> list[NoteKey]:
+    """Planned notes whose chart has a test note too."""
+    columns = notes.select(["corpus", "document_id", "chart_id", "split"])
+    test = {(row["corpus"], row["chart_id"]) for row in rows_of(columns.filter(pc.equal(columns["split"], "test")))}
+    shared = []
+    for row in rows_of(columns) if test else ():
+        if (row["corpus"], row["chart_id"]) in test and (row["corpus"], row["document_id"]) in planned:
+            shared.append((row["corpus"], row["document_id"]))
+            account.test_charts.append(f"{row['corpus']}/{row['chart_id']}")
+    account.test_charts = sorted(set(account.test_charts))
+    return shared
 
 
-def _document_key(row: Mapping[str, Any]) -> tuple[str, str]:
-    return row["corpus"], row["document_id"]
+def _examined(
+    sources: Sources, planned: Mapping[NoteKey, PlannedNote], account: DatasetAccount, leave_out: bool
+) -> Iterator[tuple[PlannedNote, str]]:
+    """The planned notes with their texts, after a look at each beside the test notes."""
+    test = TestNotes((f"{row['corpus']}/{row['document_id']}", row["text"]) for row in rows_of(sources.test_texts))
+    for row in rows_of(sources.training_texts):
+        note = planned.get((row["corpus"], row["document_id"]))
+        if note is None:
+            continue
+        account.compared_note_count += 1
+        nearest = test.nearest(row["text"])
+        if nearest is not None and nearest[1] >= CONTAINMENT_THRESHOLD:
+            account.near_test.append(Overlap(note.document_id, *nearest))
+            if leave_out:
+                account.left_out.add("near_test_note", note.document_id)
+                continue
+        yield note, row["text"]
 
 
-def _evidence_pairs(evidence: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], list[tuple[str | None, str]]]:
-    spans: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
-    for row in evidence:
-        if row["evidence_text"].strip():
-            spans[_document_key(row)].append(row)
-    pairs: dict[tuple[str, str], list[tuple[str | None, str]]] = {}
-    for key, rows in spans.items():
-        first: dict[str, str | None] = {}
-        for row in sorted(rows, key=lambda row: (row["begin"], row["end"], row["code"])):
-            first.setdefault(row["code"], row["evidence_text"])
-        pairs[key] = [(span, code) for code, span in first.items()]
-    return pairs
+def _note_example(
+    note: PlannedNote, text: str, titles: Mapping[str, str], recipe: Recipe, begin: int = 0, end: int | None = None
+) -> Example:
+    prompt = user_turn(recipe.prompt_name, note=text[begin:end])
+    answer = note.answer(begin, end)
+    completion = render_coding([(words, code, titles[code]) for words, code in answer])
+    return Example(
+        example_id=hashed(recipe.name, "document", prompt, completion),
+        split=note.split,
+        kind="document",
+        tier="human",
+        prompt=prompt,
+        completion=completion,
+        codes=tuple(code for _, code in answer),
+        document_id=note.document_id,
+        part_begin=begin if end is not None else None,
+        part_end=end,
+        is_restricted=note.is_restricted,
+    )
 
 
-def _label_pairs(
-    notes: Sequence[Mapping[str, Any]], labels: Iterable[Mapping[str, Any]]
-) -> dict[tuple[str, str], list[tuple[str | None, str]]]:
-    charts: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
-    for note in notes:
-        charts[note["corpus"], note["chart_id"]].append(note)
-    chart_note: dict[tuple[str, str], tuple[str, str]] = {}
-    for chart, members in charts.items():
-        summaries = [note for note in members if note["category"] == "discharge_summary"]
-        for choice in (members, summaries):
-            if len(choice) == 1:
-                chart_note[chart] = _document_key(choice[0])
-                break
-    codes: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
-    for row in sorted(labels, key=lambda row: (row["position"], row["code"])):
-        key: tuple[str, str] | None = (row["corpus"], row["document_id"])
-        if row["document_id"] is None:
-            key = chart_note.get((row["corpus"], row["chart_id"]))
-        if key is not None:
-            codes[key].setdefault(row["code"])
-    return {key: [(None, code) for code in found] for key, found in codes.items()}
+def _parts(
+    note: PlannedNote, text: str, titles: Mapping[str, str], recipe: Recipe, counter: TokenCounter
+) -> list[tuple[int, int]] | None:
+    if recipe.documents.long_notes != "split" or not note.can_be_split:
+        return None
+
+    def fits(begin: int, end: int) -> bool:
+        part = _note_example(note, text, titles, recipe, begin, end)
+        return counter.fits(part.prompt, part.completion)
+
+    return split_by_sections(text, [(span.begin, span.end) for span in note.spans], fits)
 
 
-def _limit_documents(examples: Sequence[Example], recipe: Recipe) -> tuple[list[Example], list[Example]]:
-    kept_ids: set[str] = set()
-    limits = {"train": recipe.documents.max_train, "val": recipe.documents.max_validation}
-    for split, limit in limits.items():
-        ids = [example.example_id for example in examples if example.split == split]
-        ids.sort(key=lambda example_id: hashlib.sha256(f"{recipe.seed}/{example_id}".encode()).digest())
-        kept_ids.update(ids if limit is None else ids[:limit])
-    return [e for e in examples if e.example_id in kept_ids], [e for e in examples if e.example_id not in kept_ids]
+def _counted(examples: Iterable[Example], counter: TokenCounter, left_out: LeftOut) -> Iterator[Example]:
+    """Examples with their token counts; what the window does not hold is left out as ``too_long``."""
+    for some in _in_groups(examples, _COUNTED_TOGETHER):
+        counts = counter.count([(example.prompt, example.completion) for example in some])
+        for example, (prompt, completion) in zip(some, counts, strict=True):
+            if prompt + completion > counter.window:
+                left_out.add("too_long", str(example.pair_id))
+            else:
+                yield _with_counts(example, prompt, completion)
 
 
-def _distinct(examples: Iterable[Example], left_out: list[LeftOut]) -> list[Example]:
-    distinct: dict[str, Example] = {}
-    for example in examples:
-        if example.example_id in distinct:
-            left_out.append(LeftOut("repeated", str(example.document_id or example.pair_id)))
-        distinct.setdefault(example.example_id, example)
-    return list(distinct.values())
+def _with_counts(example: Example, prompt: int, completion: int) -> Example:
+    return replace(example, prompt_token_count=prompt, completion_token_count=completion)
 
 
-def _user_turn(prompt_name: str, **values: str) -> str:
-    turns = load_prompt(prompt_name).turns(**values)
-    if [role for role, _ in turns] != ["user"]:
-        # the dataset stores one user turn; a system turn would be lost between training and inference
-        raise ValueError(f"prompt {prompt_name!r} must have exactly one user turn and no other")
-    return turns[0][1]
-
-
-def _example_id(*parts: str) -> str:
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+def _in_groups(items: Iterable[Any], size: int) -> Iterator[Sequence[Any]]:
+    remaining = iter(items)
+    for first in remaining:
+        yield list(chain([first], islice(remaining, size - 1)))

@@ -1,18 +1,31 @@
 """The dataset as JSON lines: input of the training process, and of LLaMA-Factory as it stands.
 
 ``dataset_info.json`` describes the files in LLaMA-Factory's *alpaca* format, which reads the two columns it is told of
-and ignores the others: point its ``dataset_dir`` at the folder.
+and ignores the others: point its ``dataset_dir`` at the folder. Columns that may be empty are not written, since its reader
+fixes a column's type by the first lines.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from ccl_assets.sft.examples import Rows, rows_of
+from ccl_assets.sft.tables import DATASET
 
 SPLIT_FILES = {"train": "train.jsonl", "val": "val.jsonl"}
+EXPORTED_COLUMNS = tuple(column.name for column in DATASET.columns if not column.is_nullable)
+_INFO_FILE = "dataset_info.json"
+
+
+class ExportError(RuntimeError):
+    """The files could not be written; nothing of them is there, what an earlier export wrote is untouched."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +39,11 @@ class ExportedDataset:
     validation_count: int
 
 
-def export_dataset(rows: Iterable[Mapping[str, Any]], directory: Path, recipe_name: str) -> ExportedDataset:
+def export_dataset(rows: Rows, directory: Path, recipe_name: str) -> ExportedDataset:
     """Write ``train.jsonl``, ``val.jsonl`` and ``dataset_info.json``.
 
-    Files appear whole or not at all and are readable by their owner only, since prompts quote notes.
+    Lines are ordered by example id, so that equal datasets give equal files in whatever order the rows come. Rows are
+    streamed. Files appear whole or not at all and are readable by their owner only, since prompts quote notes.
 
     Args:
         rows: Rows of the ``sft/dataset`` contract.
@@ -37,30 +51,94 @@ def export_dataset(rows: Iterable[Mapping[str, Any]], directory: Path, recipe_na
         recipe_name: Names the datasets: ``ccl_<recipe>_train`` and ``ccl_<recipe>_val``.
 
     Raises:
+        ExportError: The disk is full, or the folder cannot be written.
         ValueError: There is no training example, or a row has an unknown split.
     """
-    lines: dict[str, list[str]] = {split: [] for split in SPLIT_FILES}
-    for row in rows:
-        if row["split"] not in lines:
-            raise ValueError(f"example {row['example_id']} has split {row['split']!r}; known are {sorted(lines)}")
-        lines[row["split"]].append(json.dumps(dict(row), ensure_ascii=False, sort_keys=True) + "\n")
-    if not lines["train"]:
-        raise ValueError(f"recipe {recipe_name!r} has no training example: materialize its corpora and pairs first")
-    directory.mkdir(parents=True, exist_ok=True)
-    info = {}
-    for split, file_name in SPLIT_FILES.items():
-        path = directory / file_name
-        if not lines[split]:
-            path.unlink(missing_ok=True)
-            continue
-        _write_private(path, "".join(lines[split]))
-        columns = {"prompt": "prompt", "response": "completion"}
-        info[f"ccl_{recipe_name}_{split}"] = {"file_name": file_name, "formatting": "alpaca", "columns": columns}
-    _write_private(directory / "dataset_info.json", json.dumps(info, indent=2) + "\n")
-    validation = directory / SPLIT_FILES["val"] if lines["val"] else None
-    return ExportedDataset(
-        directory, directory / SPLIT_FILES["train"], validation, len(lines["train"]), len(lines["val"])
-    )
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with _Lines(directory) as lines:
+            lines.collect(rows)
+            if not lines.count("train"):
+                raise ValueError(
+                    f"recipe {recipe_name!r} has no training example: materialize the corpora and the knowledge base it "
+                    "draws on, or raise its limits in recipes.toml"
+                )
+            info = {}
+            partials: dict[Path, Path] = {}
+            try:
+                for split, file_name in SPLIT_FILES.items():
+                    if lines.count(split):
+                        with _private(directory / file_name, partials) as target:
+                            target.writelines(lines.ordered(split))
+                        columns = {"prompt": "prompt", "response": "completion"}
+                        described = {"file_name": file_name, "formatting": "alpaca", "columns": columns}
+                        info[f"ccl_{recipe_name}_{split}"] = described
+                with _private(directory / _INFO_FILE, partials) as target:
+                    target.write(json.dumps(info, indent=2).encode() + b"\n")
+                for path, partial in partials.items():
+                    partial.replace(path)
+            finally:
+                for partial in partials.values():
+                    partial.unlink(missing_ok=True)
+            validation = directory / SPLIT_FILES["val"] if lines.count("val") else None
+            if validation is None:
+                (directory / SPLIT_FILES["val"]).unlink(missing_ok=True)
+            return ExportedDataset(
+                directory, directory / SPLIT_FILES["train"], validation, lines.count("train"), lines.count("val")
+            )
+    except OSError as error:
+        remedy = (
+            "free space there, or set CCL_HOME to a larger disk"
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            else "make the folder writable"
+        )
+        raise ExportError(
+            f"recipe {recipe_name!r}: the dataset could not be exported to {directory} ({error.strerror}): {remedy}"
+        ) from None
+
+
+class _Lines:
+    """Lines in a file without a name, and per split where each of them is."""
+
+    def __init__(self, directory: Path) -> None:
+        self._file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 - closed by __exit__
+        self._places: dict[str, list[tuple[str, int, int]]] = {split: [] for split in SPLIT_FILES}
+
+    def collect(self, rows: Rows) -> None:
+        begin = 0
+        for row in rows_of(rows):
+            if row["split"] not in self._places:
+                raise ValueError(
+                    f"example {row['example_id']} has split {row['split']!r}; known are {sorted(self._places)}"
+                )
+            line = json.dumps({name: row[name] for name in EXPORTED_COLUMNS}, ensure_ascii=False).encode() + b"\n"
+            self._file.write(line)
+            self._places[row["split"]].append((row["example_id"], begin, len(line)))
+            begin += len(line)
+        self._file.flush()
+
+    def count(self, split: str) -> int:
+        return len(self._places[split])
+
+    def ordered(self, split: str) -> Iterator[bytes]:
+        for _, begin, length in sorted(self._places[split]):
+            self._file.seek(begin)
+            yield self._file.read(length)
+
+    def __enter__(self) -> _Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):  # what could not be flushed was reported when it was written
+            self._file.close()
+
+
+def _private(path: Path, partials: dict[Path, Path]) -> IO[bytes]:
+    """Open the file that will become ``path``, for its owner only."""
+    partials[path] = partial = path.with_name(f".{path.name}.partial")
+    partial.touch(mode=0o600)
+    partial.chmod(0o600)
+    return partial.open("wb")
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
@@ -82,11 +160,3 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
                 )
             rows.append(row)
     return rows
-
-
-def _write_private(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.touch(mode=0o600)
-    partial.chmod(0o600)
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

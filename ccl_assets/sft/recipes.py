@@ -19,6 +19,8 @@ RECIPE_NAMES = ("code_only", "evidence", "evidence_gold", "scl")
 PROFILES = ("full", "quick")
 DOCUMENT_FORMATS = ("evidence", "code_only")
 SPAN_TIERS = ("gold", "silver", "synthetic")
+LONG_NOTES = ("split", "leave_out")
+NEAR_TEST_NOTES = ("refuse", "leave_out")
 SCHEDULES = ("cosine", "linear", "constant")
 
 _Settings = TypeVar("_Settings")
@@ -41,25 +43,42 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _require_limits(limits: Mapping[str, object], key: str) -> None:
+def _require_limits(limits: Mapping[str, object], key: str, tiers: tuple[str, ...]) -> None:
     _require(isinstance(limits, Mapping), key, "a table of tier = count", limits)
     for tier, limit in limits.items():
-        _require(tier in SPAN_TIERS, key, f"keyed by one of {SPAN_TIERS}", tier)
+        _require(tier in tiers, key, f"keyed by tiers of spans.tiers {tiers}", tier)
         _require(_is_count(limit, 0), f"{key}.{tier}", "a whole number >= 0", limit)
 
 
 @dataclass(frozen=True)
-class DocumentLimits:
-    """How many notes are used; ``None`` is all of them."""
+class DocumentMix:
+    """Which notes become document examples, and how often.
+
+    Attributes:
+        max_train: Notes of the training split; ``None`` is all of them.
+        max_validation: Notes of the validation split.
+        copies: Times a training note's examples stand in the dataset, to weigh notes against spans.
+        long_notes: ``split`` cuts a note that does not fit the window where its sections begin, if its evidence says which
+            codes belong to which part; ``leave_out`` leaves it out. Either way what is left out is reported.
+        near_test_notes: What is done about a training note that repeats a test note: ``refuse`` the dataset, or
+            ``leave_out`` the training note and report it.
+    """
 
     max_train: int | None = None
     max_validation: int | None = None
+    copies: int = 1
+    long_notes: str = "split"
+    near_test_notes: str = "refuse"
 
     def __post_init__(self) -> None:
-        """Refuse limits that are not counts."""
+        """Refuse limits that are not counts and choices that are none."""
         for name in ("max_train", "max_validation"):
             value = getattr(self, name)
             _require(value is None or _is_count(value, 0), f"documents.{name}", "a whole number >= 0", value)
+        _require(_is_count(self.copies), "documents.copies", "a whole number >= 1", self.copies)
+        for name, choices in (("long_notes", LONG_NOTES), ("near_test_notes", NEAR_TEST_NOTES)):
+            value = getattr(self, name)
+            _require(value in choices, f"documents.{name}", f"one of {choices}", value)
 
 
 @dataclass(frozen=True)
@@ -72,7 +91,7 @@ class SpanMix:
         max_per_code_and_tier: Pairs of one code within a tier.
         max_per_tier: Pairs of a tier.
         max_total: Pairs in all.
-        max_per_document_example: Pairs for each document example of the training split.
+        max_per_document_example: Pairs for each document example of the training split, copies counted.
     """
 
     tiers: tuple[str, ...] = ()
@@ -86,8 +105,8 @@ class SpanMix:
         """Refuse unknown tiers and limits that are not counts."""
         known = len(set(self.tiers)) == len(self.tiers) and set(self.tiers) <= set(SPAN_TIERS)
         _require(known, "spans.tiers", f"distinct tiers out of {SPAN_TIERS}", self.tiers)
-        _require_limits(self.max_per_code_and_tier, "spans.max_per_code_and_tier")
-        _require_limits(self.max_per_tier, "spans.max_per_tier")
+        _require_limits(self.max_per_code_and_tier, "spans.max_per_code_and_tier", self.tiers)
+        _require_limits(self.max_per_tier, "spans.max_per_tier", self.tiers)
         for name in ("max_per_code", "max_total"):
             value = getattr(self, name)
             _require(value is None or _is_count(value, 0), f"spans.{name}", "a whole number >= 0", value)
@@ -176,12 +195,12 @@ class Recipe:
     description: str
     document_format: str
     seed: int
-    documents: DocumentLimits
+    documents: DocumentMix
     spans: SpanMix
     training: TrainingSettings
 
     def __post_init__(self) -> None:
-        """Refuse a format or seed that means nothing."""
+        """Refuse a format or seed that means nothing, and a recipe that leaves nothing to train on."""
         _require(
             self.document_format in DOCUMENT_FORMATS,
             "document_format",
@@ -189,6 +208,13 @@ class Recipe:
             self.document_format,
         )
         _require(_is_count(self.seed, 0), "seed", "a whole number >= 0", self.seed)
+        has_spans = bool(self.spans.tiers) and self.spans.max_total != 0
+        _require(
+            has_spans or self.documents.max_train != 0,
+            "documents.max_train",
+            "above 0 where there are no spans, or nothing is left to train on",
+            self.documents.max_train,
+        )
 
     @property
     def prompt_name(self) -> str:
@@ -254,7 +280,7 @@ def training_settings(values: Mapping[str, Any]) -> TrainingSettings:
 
 def _recipe(name: str, values: dict[str, Any]) -> Recipe:
     parts = {
-        "documents": _build(DocumentLimits, values.pop("documents", {}), "documents"),
+        "documents": _build(DocumentMix, values.pop("documents", {}), "documents"),
         "spans": _build(SpanMix, values.pop("spans", {}), "spans"),
         "training": training_settings(values.pop("training", {})),
     }

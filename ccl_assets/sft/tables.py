@@ -7,7 +7,7 @@ DATASET = TableContract(
     "Prompt and completion of every training and validation example of a recipe.",
     (
         Column("recipe", STRING, "Recipe partition key."),
-        Column("example_id", STRING, "Hash of recipe, kind, prompt and completion."),
+        Column("example_id", STRING, "Hash of recipe, kind, prompt, completion and number of the copy."),
         Column("split", STRING, "`train` or `val`."),
         Column("kind", STRING, "`document` (note in, evidence and codes out) or `span` (evidence in, code out)."),
         Column("tier", STRING, "`human`, `gold`, `silver` or `synthetic`."),
@@ -15,6 +15,8 @@ DATASET = TableContract(
         Column("completion", STRING, "What the model must produce."),
         Column("codes", STRINGS, "Codes in the completion, in order."),
         Column("document_id", STRING, "`corpus/document` of a document example.", True),
+        Column("part_begin", INTEGER, "First code point of the part of the note shown; empty where it is whole.", True),
+        Column("part_end", INTEGER, "One past its last code point.", True),
         Column("pair_id", STRING, "Knowledge-base pair of a span example.", True),
         Column("prompt_token_count", INTEGER, "Tokens of the rendered prompt, template included."),
         Column("completion_token_count", INTEGER, "Tokens of the completion, end token included."),
@@ -23,4 +25,5 @@ DATASET = TableContract(
     key=("example_id",),
     partition_column="recipe",
     has_note_text=True,
+    unhashed=("prompt", "completion"),  # example_id stands for them
 )
