@@ -54,6 +54,14 @@ _SAME = {
     "2": "second",
     "3": "third",
     "4": "fourth",
+    "5": "fifth",
+    "6": "sixth",
+    "7": "seventh",
+    "8": "eighth",
+    "9": "ninth",
+    "10": "tenth",
+    "11": "eleventh",
+    "12": "twelfth",
 }
 _MARKS_OF = {
     word: [mark for mark, same in _SAME.items() if word in same.split()] for word in " ".join(_SAME.values()).split()

@@ -7,6 +7,7 @@ steps that led from it to a code are kept, and the least certain of them is the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,10 @@ EXPANSIONS = {
     "header_subtree": "the term's code is a header without a dash, or a category it says to see",
 }
 _SUREST_FIRST = tuple(EXPANSIONS)
+# "Conditions classifiable to C50.-" is an instruction to coders, which no note says; "vitamin B12 deficiency" is not one.
+_REFERS_TO_CODES = re.compile(
+    r"(?i:classifi|categor|conditions? (?:in|listed)|listed (?:in|under)|as in|included in).*\b[A-Z]\d[0-9A-Z]"
+)
 INDEX_SOURCES = ("alphabetic_index", "neoplasm_table", "drug_table", "external_cause_index")
 
 
@@ -120,6 +125,8 @@ def _from_tabular(ontology: Ontology, codes: Iterable[Code]) -> Iterator[Row]:
         steps = ("seventh_character",) if code.stem_code else ()
         yield _row(code.code, origin.title, "title", f"{origin.code}/title", steps)
         for number, term in enumerate(origin.inclusion_terms):
+            if _REFERS_TO_CODES.search(term):
+                continue
             yield _row(code.code, term, "inclusion_term", f"{origin.code}/inclusion_term/{number}", steps)
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import pairwise
 
+from ccl_assets.evidence.content_words import singular
 from ccl_assets.evidence.folding import fold
 from ccl_assets.icd.ontology import Code
 
@@ -62,15 +63,9 @@ def _pairs(codes: Iterable[Code]) -> tuple[_Groups, _Titles]:
 
 
 @cache
-def _singular(word: str) -> str:
-    if word.endswith("ies") and len(word) > 4:
-        return f"{word[:-3]}y"
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
-
-
 def _words(title: str) -> _Words:
     """Folded, singular, without the small words that titles of one group are not at one about, nor the s of "toe(s)"."""
-    return tuple(_singular(word) for word in fold(title).split() if word not in ("of", "the", "s"))
+    return tuple(singular(word) for word in fold(title).split() if word not in ("of", "the", "s"))
 
 
 def _is_chamber(words: _Words) -> bool:

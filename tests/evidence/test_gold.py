@@ -4,6 +4,7 @@ import pytest
 
 from ccl_assets.evidence.gold import EXPANSIONS, IndexReferences, coverage_by_step, gold_pairs
 from ccl_assets.evidence.tables import GOLD_PAIRS
+from ccl_assets.icd.ontology import Ontology
 
 CIRCULATORY, INJURY = "09_I00-I99", "19_S00-T88"
 
@@ -177,3 +178,23 @@ def test_coverage_grows_with_less_certain_steps():
     assert list(coverage_by_step(rows).values()) == [1, 1, 1, 2, 2, 2]
     assert coverage_by_step(rows, ("title",))["direct"] == 1
     assert list(coverage_by_step(rows)) == list(EXPANSIONS)
+
+
+@pytest.mark.parametrize(
+    ("term", "refers"),
+    [
+        ("Conditions classifiable to C50.-", True),
+        ("Any condition in I00 with pericarditis", True),
+        ("Conditions in F01-F09, F20-F52 and F54-F99", True),
+        ("Perineal laceration, rupture or tear during delivery as in O70.0, also involving pelvic floor", True),
+        ("Vitamin B12 deficiency", False),
+        ("Myeloproliferative disease, not elsewhere classified", False),
+        ("Chronic myelogenous leukemia, t(9;22) (q34;q11)", False),
+        ("LGMD R22 collagen 6-related", False),
+    ],
+)
+def test_inclusion_terms_that_refer_to_codes_are_no_evidence(small_ontology, term, refers):
+    code = small_ontology["I10"]._replace(inclusion_terms=(term,))
+    ontology = Ontology({**small_ontology.codes, "I10": code})
+    found = gold_pairs(ontology, IndexReferences(ontology, []), code.chapter, "FY2026")
+    assert (term not in [row["evidence"] for row in found]) == refers
