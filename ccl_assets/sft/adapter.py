@@ -1,14 +1,14 @@
 """The adapter directory: written whole by training, checked before it is used.
 
-Holds ``adapter_model.safetensors``, ``adapter_config.json``, the tokenizer, ``training_log.jsonl``, ``loss.png``,
-``training_summary.json`` and the model card ``README.md``.
+Holds ``adapter_model.safetensors``, ``adapter_config.json``, the tokenizer, ``base_model.json`` (which base it belongs to),
+``training_log.jsonl``, ``loss.png``, ``training_summary.json``, the model card ``README.md`` and, by setting, ``merged/``: base
+and adapter as one plain model.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,12 +16,21 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ccl_assets.resources.base_model_identity import (
+    BaseModelIdentity,
+    BaseModelMismatchError,
+    identify,
+    require_same_base,
+    write_identity,
+)
+from ccl_assets.sft.disk_space import names_full_disk
 from ccl_assets.sft.model_card import render_model_card
 from ccl_assets.sft.training_config import TrainingConfig
 from ccl_assets.sft.training_log import LOG_FILE, loss_series, read_training_log
 
 WEIGHTS_FILE = "adapter_model.safetensors"
 SUMMARY_FILE = "training_summary.json"
+MERGED_DIRECTORY = "merged"
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate")
 
 
@@ -47,35 +56,68 @@ class AdapterCheck:
 def publish_adapter(
     config: TrainingConfig, summary: Mapping[str, Any], model: Any, tokenizer: Any, log_path: Path
 ) -> None:
-    """Write the adapter beside its place and move it there; an earlier adapter stays until then."""
-    from ccl_assets.plots import line_plot
+    """Write the adapter beside its place and move it there; an earlier adapter stays until then.
 
+    With ``merge`` the model is merged and is no PEFT model any more.
+
+    Raises:
+        DiskFullError: There is no space; nothing is left of the new adapter.
+    """
     target = config.output_directory
-    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
+    partial = target.with_name(f".{target.name}.partial")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(partial, ignore_errors=True)  # of a killed run
     try:
-        for adapter_config in model.peft_config.values():
-            adapter_config.base_model_name_or_path = config.base_model_name  # not the path on this machine
-        # the embeddings are untouched; "auto" would look for the base model on the hub
-        model.save_pretrained(partial, safe_serialization=True, save_embedding_layers=False)
-        tokenizer.save_pretrained(partial)
-        shutil.copyfile(log_path, partial / LOG_FILE)
-        (partial / SUMMARY_FILE).write_text(json.dumps(dict(summary), indent=2) + "\n", encoding="utf-8")
-        curves = loss_series(read_training_log(log_path))
-        (partial / "loss.png").write_bytes(line_plot(f"Training loss, recipe {config.recipe}", "step", curves))
-        card = render_model_card(config, summary, {name: version(name) for name in PACKAGES})
-        (partial / "README.md").write_text(card, encoding="utf-8")
+        with names_full_disk(target.parent, "the adapter"):
+            identity = identify(config.base_model_directory, config.base_model_name)
+            _write(partial, config, identity, summary, model, tokenizer, log_path)
+            if config.settings.merge:
+                _write_merged(partial / MERGED_DIRECTORY, model, tokenizer, config.base_model_directory)
         _move_into_place(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write(
+    directory: Path,
+    config: TrainingConfig,
+    identity: BaseModelIdentity,
+    summary: Mapping[str, Any],
+    model: Any,
+    tokenizer: Any,
+    log_path: Path,
+) -> None:
+    from ccl_assets.plots import line_plot
+
+    for adapter_config in model.peft_config.values():
+        adapter_config.base_model_name_or_path = config.base_model_name  # not the path on this machine
+    # the embeddings are untouched; "auto" would look for the base model on the hub
+    model.save_pretrained(directory, safe_serialization=True, save_embedding_layers=False)
+    tokenizer.save_pretrained(directory)
+    write_identity(identity, directory)
+    shutil.copyfile(log_path, directory / LOG_FILE)
+    (directory / SUMMARY_FILE).write_text(json.dumps(dict(summary), indent=2) + "\n", encoding="utf-8")
+    curves = loss_series(read_training_log(log_path))
+    (directory / "loss.png").write_bytes(line_plot(f"Training loss, recipe {config.recipe}", "step", curves))
+    card = render_model_card(config, identity, summary, {name: version(name) for name in PACKAGES})
+    (directory / "README.md").write_text(card, encoding="utf-8")
+
+
+def _write_merged(directory: Path, model: Any, tokenizer: Any, base_directory: Path) -> None:
+    from transformers import AutoConfig
+
+    merged = model.merge_and_unload()
+    merged.to(AutoConfig.from_pretrained(base_directory).dtype or merged.dtype)  # as the base is stored
+    merged.save_pretrained(directory, safe_serialization=True)
+    tokenizer.save_pretrained(directory)
 
 
 def check_adapter_loads(directory: Path, base_directory: Path) -> AdapterCheck:
     """Load the adapter on its base with plain PEFT and run a probe.
 
     Raises:
-        AdapterError: A file is missing, or the adapter does not fit the base, gives numbers that are not finite, or
-            changes nothing.
+        AdapterError: A file is missing, or the adapter was trained on another base, does not fit it, gives numbers that
+            are not finite, or changes nothing.
     """
     import torch
     from peft import PeftModel
@@ -84,6 +126,10 @@ def check_adapter_loads(directory: Path, base_directory: Path) -> AdapterCheck:
 
     logging.disable_progress_bar()
     sha256 = adapter_sha256(directory)
+    try:
+        require_same_base(directory, base_directory)
+    except BaseModelMismatchError as error:
+        raise AdapterError(str(error)) from None
     tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
     base = AutoModelForCausalLM.from_pretrained(base_directory, dtype=torch.float32, local_files_only=True)
     try:
@@ -126,9 +172,9 @@ def read_summary(directory: Path) -> dict[str, Any]:
 
 
 def _move_into_place(partial: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    replaced = target.with_name(f".{target.name}.replaced-{os.getpid()}")
+    replaced = target.with_name(f".{target.name}.replaced")
     if target.exists():
+        shutil.rmtree(replaced, ignore_errors=True)
         target.rename(replaced)  # a directory that is not empty cannot be replaced in one step
     partial.rename(target)
     shutil.rmtree(replaced, ignore_errors=True)

@@ -118,7 +118,7 @@ def _exported(recipe_name: str) -> Path:
     ins=inputs(codes=Input(CODES, columns=("release",)), dataset=Input(DATASET, columns=("example_id",))),
     partitions_def=RECIPE,
     code_version=code_version(
-        "sft.training", "sft.completion_trainer", "sft.batches", "sft.encoding",
+        "sft.training", "sft.trainer_setup", "sft.completion_trainer", "sft.training_watch", "sft.encoded_file",
         settings={"base": _SETTINGS.model, **_RECIPES},
     ),
     check_specs=[
@@ -154,7 +154,7 @@ def adapter(context: dg.AssetExecutionContext, codes: pa.Table, dataset: pa.Tabl
         train_file=exported.train,
         validation_file=exported.validation,
         base_model_directory=base,
-        base_model_name=models.model_name("coder"),
+        base_model_name=models.base_model_name,
         output_directory=output,
         work_directory=folder / "work" / recipe.name,
         seed=recipe.seed,

@@ -1,69 +1,81 @@
 """Which examples go through the model together.
 
 Every optimizer step takes the same number of examples at random, so that its gradient is an unbiased mix of notes and
-spans; only within the step are they grouped by length, because padding a span to a note's length is pure loss. (Batches
-drawn by length alone would make some steps all notes and others all spans.) The plan holds all epochs in one sequence:
-a resumed run skips what it has done and goes on exactly where it was.
+spans. (Batches drawn by length alone would make some steps all notes and others all spans.) Only within the step are they
+grouped: dealt to the processes that train together, and packed end to end into rows of about as many tokens as the hardware
+likes. Packing wastes nothing on padding, and the sum over a step is the same however it is dealt.
+
+All steps of a run are one sequence: a resumed run skips what it has done and goes on exactly where it was.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from functools import cache
+from dataclasses import dataclass
 
 
-def plan_micro_batches(
-    lengths: Sequence[int], effective_batch_size: int, micro_batches: int, epochs: int, seed: int
-) -> list[list[int]]:
-    """Plan the micro-batches of a whole training run.
+@dataclass(frozen=True)
+class BatchPlan:
+    """The steps of a run: example numbers, and how they are grouped.
+
+    Attributes:
+        steps: Example numbers of each optimizer step, over all epochs.
+        lengths: Tokens of each example.
+        row_tokens: Tokens of a packed row at most; an example longer than that is a row of its own.
+    """
+
+    steps: tuple[tuple[int, ...], ...]
+    lengths: Sequence[int]
+    row_tokens: int
+
+    def rows(self, step: int, process: int = 0, process_count: int = 1) -> list[list[int]]:
+        """Examples of the rows that a process puts through the model in a step; no row where there are too few examples."""
+        dealt = deal(self.steps[step], self.lengths, process_count)[process]
+        return pack(dealt, self.lengths, self.row_tokens)
+
+    def token_count(self, first_step: int, end_step: int) -> int:
+        """Tokens of the examples of some steps."""
+        return sum(self.lengths[number] for step in self.steps[first_step:end_step] for number in step)
+
+
+def plan_steps(example_count: int, examples_per_step: int, epochs: int, seed: int) -> tuple[tuple[int, ...], ...]:
+    """Draw the examples of every optimizer step.
 
     Args:
-        lengths: Tokens of each example.
-        effective_batch_size: Examples per step. An epoch's last step takes what is left; if that is fewer than
-            ``micro_batches`` it is filled up from the epoch's beginning, since every micro-batch needs an example.
-        micro_batches: Micro-batches per step.
+        example_count: Examples there are.
+        examples_per_step: Examples a step takes; an epoch's last step takes what is left.
         epochs: Passes over the examples, each in another order.
         seed: Fixes the orders.
-
-    Returns:
-        Example numbers of each micro-batch; every ``micro_batches`` of them are a step.
     """
-    if not lengths:
-        raise ValueError("there is no example to plan batches for")
-    plan: list[list[int]] = []
+    if not example_count:
+        raise ValueError("there is no example to plan steps for")
+    steps = []
     for epoch in range(epochs):
-        order = list(range(len(lengths)))
+        order = list(range(example_count))
         random.Random(f"{seed}/{epoch}").shuffle(order)  # noqa: S311 (a shuffle, no secret)
-        for start in range(0, len(order), effective_batch_size):
-            step = order[start : start + effective_batch_size]
-            while len(step) < micro_batches:
-                step += order[: micro_batches - len(step)]
-            plan += _split_step(step, lengths, micro_batches)
-    return plan
+        steps += [tuple(order[i : i + examples_per_step]) for i in range(0, example_count, examples_per_step)]
+    return tuple(steps)
 
 
-def _split_step(step: Sequence[int], lengths: Sequence[int], groups: int) -> list[list[int]]:
-    """Cut a step, sorted by falling length, where the sum of squared padded sizes is least.
+def deal(numbers: Sequence[int], lengths: Sequence[int], hands: int) -> list[list[int]]:
+    """Deal examples, the longest first, each to the hand with fewest tokens; a hand stays empty if there are too few."""
+    dealt: list[list[int]] = [[] for _ in range(hands)]
+    loads = [0] * hands
+    for number in sorted(numbers, key=lambda number: -lengths[number]):
+        lightest = loads.index(min(loads))
+        dealt[lightest].append(number)
+        loads[lightest] += lengths[number]
+    return dealt
 
-    The square keeps the largest micro-batch small, which bounds memory, at little cost in padding.
-    """
-    members = sorted(step, key=lambda index: -lengths[index])
 
-    @cache
-    def best(start: int, left: int) -> tuple[int, int]:
-        """Least cost of cutting ``members[start:]`` into ``left`` groups, and the end of the first."""
-        longest = lengths[members[start]]
-        if left == 1:
-            return (longest * (len(members) - start)) ** 2, len(members)
-        return min(
-            ((longest * (end - start)) ** 2 + best(end, left - 1)[0], end)
-            for end in range(start + 1, len(members) - left + 2)
-        )
-
-    result, start = [], 0
-    for left in range(groups, 0, -1):
-        end = best(start, left)[1]
-        result.append(members[start:end])
-        start = end
-    return result
+def pack(numbers: Sequence[int], lengths: Sequence[int], row_tokens: int) -> list[list[int]]:
+    """Pack examples into few rows of at most ``row_tokens``, about equally long; a longer example has its own row."""
+    rows = [[number] for number in numbers if lengths[number] >= row_tokens]
+    rest = [number for number in numbers if lengths[number] < row_tokens]
+    count = -(-sum(lengths[number] for number in rest) // row_tokens)
+    while True:
+        packed = deal(rest, lengths, count)
+        if all(sum(lengths[number] for number in row) <= row_tokens for row in packed):
+            return rows + packed
+        count += 1

@@ -1,4 +1,4 @@
-"""TRL's trainer with planned batches, a loss that skips the prompt's logits, and a guard against non-finite numbers.
+"""TRL's trainer with planned steps of packed examples, and a guard against non-finite numbers.
 
 Imports torch and TRL at once: only the training process imports this module.
 """
@@ -6,21 +6,17 @@ Imports torch and TRL at once: only the training process imports this module.
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader
-from transformers import TrainerCallback
+from torch.utils.data import DataLoader, Dataset
 from trl import SFTTrainer
 
-from ccl_assets.sft.training_log import TrainingLogEntry
-
-# Models whose logits are the output layer's alone; others scale or cap them, and take TRL's own path.
-PLAIN_HEAD_MODEL_TYPES = frozenset({"llama", "mistral", "qwen2", "qwen3", "smollm3"})
-COMPLETE_MARKER = "complete"
+from ccl_assets.sft.batches import BatchPlan
+from ccl_assets.sft.encoding import EncodedExample
+from ccl_assets.sft.packing import Row, packed_row, summed_loss
 
 
 class NonFiniteLossError(RuntimeError):
@@ -28,134 +24,94 @@ class NonFiniteLossError(RuntimeError):
 
 
 class CompletionTrainer(SFTTrainer):
-    """Trains on tokenized rows (``input_ids``, ``labels``) in the order of a plan of micro-batches."""
+    """Trains on encoded examples as planned: a batch is one process's share of an optimizer step.
 
-    def __init__(self, plan: list[list[int]], **arguments: Any) -> None:
+    Gradients are those of the step's mean loss per completion token, whatever the rows and the processes it is spread over.
+    """
+
+    def __init__(
+        self, plan: BatchPlan, training: Sequence[EncodedExample], evaluation_rows: list[Row], **arguments: Any
+    ) -> None:
         self._plan = plan
-        self.trained_token_count = 0
+        self._training = training
+        self._evaluation_rows = evaluation_rows
+        self._position_count = self._token_count = 0
         super().__init__(**arguments)
 
+    @property
+    def padding_share(self) -> float:
+        """Share of the positions this process computed that held no token of an example."""
+        return 1 - self._token_count / self._position_count if self._position_count else 0.0
+
     def get_train_dataloader(self) -> Any:
-        """Batches as planned."""
-        loader = DataLoader(self.train_dataset, batch_sampler=self._plan, collate_fn=self.data_collator)  # type: ignore[arg-type]
-        return self.accelerator.prepare(loader)
+        """This process's share of every step."""
+        shares = _StepShares(self._plan, self._training, self.args.process_index, self.args.world_size)
+        return DataLoader(shares, batch_size=1, collate_fn=lambda shares: shares[0])
 
-    def compute_loss(
-        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        """Mean negative log-likelihood of the completion tokens.
+    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
+        """Forward and backward of a share of a step; stops the run on a loss that is not finite.
 
-        On a CPU TRL's fused head computes logits for every position and throws the prompt's away, a fifth of the
-        forward pass of a small model with a large vocabulary; on CUDA it already skips them.
+        Returns:
+            Mean loss per completion token of the whole step, the same in every process, so that all of them stop.
         """
-        head_model = self.accelerator.unwrap_model(model).get_base_model()
-        is_plain = head_model.config.model_type in PLAIN_HEAD_MODEL_TYPES
-        if return_outputs or not is_plain or inputs["input_ids"].device.type != "cpu":
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        return completion_loss(head_model, inputs, num_items_in_batch)
-
-    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """One micro-batch; stops the run on a loss that is not finite."""
-        self.trained_token_count += int(args[1]["attention_mask"].sum())
-        loss: torch.Tensor = super().training_step(*args, **kwargs)
-        if not torch.isfinite(loss):
-            raise NonFiniteLossError(
-                f"the loss is {loss.item()} at step {self.state.global_step + 1}: lower the learning rate "
-                f"(now {self.args.learning_rate:g}) or check the base model's weights; no adapter was written"
-            )
+        model.train()
+        # gradients are averaged over processes, but the sum over them is wanted
+        scale = self.args.world_size / inputs["step_completion_count"]
+        rows = self._prepare_inputs(inputs["rows"])
+        loss = torch.zeros((), device=self.args.device)
+        for number, row in enumerate(rows, start=1):
+            # processes exchange gradients once, with the last row
+            with nullcontext() if number == len(rows) else self.accelerator.no_sync(model):
+                with self.compute_loss_context_manager():
+                    row_loss = summed_loss(model, row) * scale
+                self.accelerator.backward(row_loss)
+            loss += row_loss.detach()
+            self._position_count += row["input_ids"].numel()
+        self._token_count += inputs["token_count"]
+        loss = self.accelerator.reduce(loss, "mean")
+        _require_finite(loss.item(), "loss", self.state.global_step + 1, self.args.learning_rate)
         return loss
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Mean loss per completion token of the validation examples."""
+        self.model.eval()
+        sums = torch.zeros(2, dtype=torch.float64, device=self.args.device)
+        with torch.no_grad(), self.compute_loss_context_manager():
+            for row in self._evaluation_rows:
+                row = self._prepare_inputs(row)
+                sums += torch.stack([summed_loss(self.model, row).double(), (row["labels"] >= 0).sum().double()])
+        total, count = self.accelerator.reduce(sums, "sum").tolist()
+        metrics = {"eval_loss": total / count}
+        _require_finite(metrics["eval_loss"], "validation loss", self.state.global_step, self.args.learning_rate)
+        self.log(metrics)
+        self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def floating_point_ops(self, inputs: Any) -> int:
+        """Not counted."""
+        return 0
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Write no card into checkpoints; the adapter gets the project's own."""
 
 
-def completion_loss(model: Any, inputs: dict[str, Any], token_count: Any = None) -> torch.Tensor:
-    """Loss over labelled positions, logits computed for these alone.
+class _StepShares(Dataset[dict[str, Any]]):
+    """What one process puts through the model in each step."""
 
-    Args:
-        model: Causal language model with a plain output layer.
-        inputs: ``input_ids``, ``attention_mask`` and ``labels`` (-100 where nothing is learned), batch first.
-        token_count: What the summed loss is divided by: labelled tokens of the whole step. Default: of this batch.
-    """
-    backbone = model.base_model
-    hidden = backbone(
-        input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
-    ).last_hidden_state[:, :-1]
-    targets = inputs["labels"][:, 1:]
-    is_learned = targets != -100
-    logits = model.get_output_embeddings()(hidden[is_learned]).float()
-    total = torch.nn.functional.cross_entropy(logits, targets[is_learned], reduction="sum")
-    return total / (is_learned.sum() if token_count is None else token_count)
+    def __init__(self, plan: BatchPlan, examples: Sequence[EncodedExample], process: int, process_count: int) -> None:
+        self._plan, self._examples = plan, examples
+        self._process, self._process_count = process, process_count
 
+    def __len__(self) -> int:
+        return len(self._plan.steps)
 
-class TrainingWatch(TrainerCallback):
-    """Logs progress, marks whole checkpoints, and ends the run when its time is up."""
-
-    def __init__(self, log: Callable[[TrainingLogEntry], None], max_seconds: float | None) -> None:
-        self._log = log
-        self._max_seconds = max_seconds
-        self._tokens: Callable[[], int] = lambda: 0
-        self._began = self._last_time = time.monotonic()
-        self._first_step = 0
-        self._last_tokens = 0
-        self.is_out_of_time = False
-        self.training_seconds = 0.0
-
-    def count_tokens_with(self, tokens: Callable[[], int]) -> None:
-        """Say where the number of trained tokens can be read."""
-        self._tokens = tokens
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since training began in this process."""
-        return time.monotonic() - self._began
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Start the clock."""
-        self._began = self._last_time = time.monotonic()
-        self._first_step = state.global_step
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Stop if another step of average length would overrun."""
-        done = state.global_step - self._first_step
-        if self._max_seconds is not None and self.seconds * (done + 1) / done > self._max_seconds:
-            self.is_out_of_time = state.global_step < state.max_steps
-            control.should_training_stop = True
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Stop the clock: the evaluation that follows is no training."""
-        self.training_seconds = self.seconds
-
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Mark the checkpoint as whole: one without the mark was cut short by a kill."""
-        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE_MARKER).touch()
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        """Turn the trainer's log into ours."""
-        logs = logs or {}
-        position = {
-            "step": state.global_step,
-            "epoch": round(float(state.epoch or 0), 4),
-            "seconds": round(self.seconds, 2),
+    def __getitem__(self, step: int) -> dict[str, Any]:
+        rows = self._plan.rows(step, self._process, self._process_count)
+        return {
+            "rows": [packed_row([self._examples[number] for number in row]) for row in rows or [[]]],
+            "step_completion_count": sum(self._examples[number].completion_length for number in self._plan.steps[step]),
+            "token_count": sum(self._examples[number].length for row in rows for number in row),
         }
-        if "eval_loss" in logs:
-            _refuse_non_finite(logs["eval_loss"], "validation loss", state.global_step)
-            self._log(TrainingLogEntry(**position, eval_loss=logs["eval_loss"]))
-        elif "loss" in logs:
-            now, tokens = time.monotonic(), self._tokens()
-            done = max(1, state.global_step - self._first_step)
-            left = self.seconds / done * (state.max_steps - state.global_step)
-            if self._max_seconds is not None:
-                left = min(left, max(0.0, self._max_seconds - self.seconds))
-            entry = TrainingLogEntry(
-                **position,
-                loss=logs["loss"],
-                learning_rate=logs.get("learning_rate"),
-                tokens_per_second=round((tokens - self._last_tokens) / max(now - self._last_time, 1e-9), 1),
-                seconds_left=round(left, 1),
-            )
-            self._last_time, self._last_tokens = now, tokens
-            self._log(entry)
 
 
 def require_finite_weights(model: Any) -> None:
@@ -167,6 +123,9 @@ def require_finite_weights(model: Any) -> None:
             )
 
 
-def _refuse_non_finite(value: float, what: str, step: int) -> None:
+def _require_finite(value: float, what: str, step: int, learning_rate: float) -> None:
     if not math.isfinite(value):
-        raise NonFiniteLossError(f"the {what} is {value} after step {step}: check the base model and the learning rate")
+        raise NonFiniteLossError(
+            f"the {what} is {value} at step {step}: lower the learning rate (now {learning_rate:g}) or check the base "
+            "model's weights; no adapter was written"
+        )

@@ -50,11 +50,24 @@ class PipesReporter:
         self._context.report_custom_message(dict(summary))
 
 
+class SilentReporter:
+    """Says nothing: of several processes, the first one speaks."""
+
+    def say(self, message: str) -> None:
+        """Drop a line."""
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """Drop the summary."""
+
+
 @contextmanager
-def open_reporter() -> Iterator[Reporter]:
-    """Report to Dagster if it launched this process, else to stderr."""
+def open_reporter(is_first_process: bool = True) -> Iterator[Reporter]:
+    """Report to Dagster if it launched this process, else to stderr; only the first of several processes reports."""
     from dagster_pipes import PipesEnvVarParamsLoader, open_dagster_pipes
 
+    if not is_first_process:
+        yield SilentReporter()
+        return
     if not PipesEnvVarParamsLoader().is_dagster_pipes_process():
         yield StderrReporter()
         return

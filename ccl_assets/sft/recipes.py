@@ -147,12 +147,18 @@ class TrainingSettings:
         schedule: ``cosine``, ``linear`` or ``constant`` after the warm-up.
         warmup_ratio: Share of the steps spent warming up.
         effective_batch_size: Examples per optimizer step.
-        micro_batches: Forward passes a step is split into, by length.
+        micro_batch_tokens: Tokens that go through the model at once, examples packed end to end. Unset: 256 on a CPU, where
+            attention over more costs what larger batches gain, 2,048 on a GPU. A longer example goes through alone.
         max_length: Tokens of prompt and completion together; a longer example is an error, never cut.
         max_steps: Optimizer steps at most.
         max_seconds: Seconds of training, for each launch. Looked at between steps: a step that turns out slower than
             those before overruns it.
-        checkpoint_every_steps: Steps between checkpoints.
+        checkpoint_every_steps: Steps between checkpoints; with early stopping there is one at each evaluation instead.
+        evaluate_every_steps: Steps between evaluations on the validation split; unset: before and after training only.
+        early_stopping_patience: Evaluations in a row without a new best after which training stops; the adapter is then that
+            of the best evaluation.
+        gradient_checkpointing: Compute activations twice to hold fewer; unset: on a GPU only.
+        merge: Also write the base model with the adapter merged in, as ``merged/`` in the adapter's directory.
         lora: The adapter's shape.
     """
 
@@ -161,29 +167,38 @@ class TrainingSettings:
     schedule: str = "cosine"
     warmup_ratio: float = 0.1
     effective_batch_size: int = 16
-    micro_batches: int = 8
+    micro_batch_tokens: int | None = None
     max_length: int = 8192
     max_steps: int | None = None
     max_seconds: float | None = None
     checkpoint_every_steps: int = 50
+    evaluate_every_steps: int | None = None
+    early_stopping_patience: int | None = None
+    gradient_checkpointing: bool | None = None
+    merge: bool = False
     lora: LoraSettings = LoraSettings()
 
     def __post_init__(self) -> None:
         """Refuse settings that contradict each other before a model is loaded."""
-        for name in ("epochs", "effective_batch_size", "micro_batches", "max_length", "checkpoint_every_steps"):
+        for name in ("epochs", "effective_batch_size", "max_length", "checkpoint_every_steps"):
             _require(_is_count(getattr(self, name)), f"training.{name}", "a whole number >= 1", getattr(self, name))
+        for name in ("micro_batch_tokens", "max_steps", "evaluate_every_steps", "early_stopping_patience"):
+            value = getattr(self, name)
+            _require(value is None or _is_count(value), f"training.{name}", "a whole number >= 1", value)
         _require(
-            self.micro_batches <= self.effective_batch_size,
-            "training.micro_batches",
-            f"at most effective_batch_size ({self.effective_batch_size})",
-            self.micro_batches,
+            self.early_stopping_patience is None or self.evaluate_every_steps is not None,
+            "training.early_stopping_patience",
+            "given together with evaluate_every_steps",
+            self.early_stopping_patience,
         )
+        recompute = self.gradient_checkpointing
+        _require(recompute in (None, True, False), "training.gradient_checkpointing", "true or false", recompute)
+        _require(isinstance(self.merge, bool), "training.merge", "true or false", self.merge)
         rate, warmup = self.learning_rate, self.warmup_ratio
         _require(_is_number(rate) and rate > 0, "training.learning_rate", "a number > 0", rate)
         _require(_is_number(warmup) and 0 <= warmup < 1, "training.warmup_ratio", "a number in [0, 1)", warmup)
         _require(self.schedule in SCHEDULES, "training.schedule", f"one of {SCHEDULES}", self.schedule)
-        steps, seconds = self.max_steps, self.max_seconds
-        _require(steps is None or _is_count(steps), "training.max_steps", "a whole number >= 1", steps)
+        seconds = self.max_seconds
         _require(seconds is None or (_is_number(seconds) and seconds > 0), "training.max_seconds", "> 0", seconds)
 
 

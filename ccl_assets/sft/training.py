@@ -1,46 +1,25 @@
 """The training process: ``python -m ccl_assets.sft.training CONFIG.json``.
 
 Runs apart from Dagster, so that torch's memory goes with it and a crash is a failed step. A killed run resumes from its
-last whole checkpoint when it is started again with the same configuration; the adapter appears at the end, whole.
+last whole checkpoint when it is started again with the same configuration; the adapter appears at the end, whole. Started by
+``accelerate launch``, several processes share every step, and the first of them writes and speaks for all.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ccl_assets.sft.batches import plan_micro_batches
-from ccl_assets.sft.encoding import EncodedExample, encode_example
-from ccl_assets.sft.jsonl_export import read_jsonl
+from ccl_assets.sft.batches import BatchPlan, plan_steps
+from ccl_assets.sft.disk_space import DiskFullError, names_full_disk
+from ccl_assets.sft.encoded_file import encode_file
 from ccl_assets.sft.progress import Reporter, open_reporter, progress_line
-from ccl_assets.sft.recipes import TrainingSettings
+from ccl_assets.sft.trainer_setup import build_trainer, load_base_model, row_tokens_of
 from ccl_assets.sft.training_config import TrainingConfig, file_sha256
-from ccl_assets.sft.training_log import LOG_FILE, TrainingLogEntry, append_entry, rewind_log
-
-if TYPE_CHECKING:
-    from ccl_assets.sft.completion_trainer import CompletionTrainer
-
-
-class ExampleTooLongError(ValueError):
-    """Examples do not fit; they must be left out when the dataset is built, never cut here."""
-
-
-@dataclass(frozen=True)
-class EncodedFile:
-    """Encoded examples of one file, in its order."""
-
-    ids: tuple[str, ...]
-    examples: tuple[EncodedExample, ...]
-
-    @property
-    def lengths(self) -> list[int]:
-        """Tokens of each example."""
-        return [example.length for example in self.examples]
+from ccl_assets.sft.training_log import LOG_FILE, TrainingLogEntry, append_entry, read_training_log, rewind_log
 
 
 def train(config: TrainingConfig, reporter: Reporter) -> dict[str, Any]:
@@ -50,111 +29,116 @@ def train(config: TrainingConfig, reporter: Reporter) -> dict[str, Any]:
         The summary that is also stored in the adapter: steps, tokens, losses, seconds, why it stopped.
 
     Raises:
+        DiskFullError: A checkpoint or the adapter could not be written.
         ExampleTooLongError: An example is longer than ``max_length`` or the model's window.
         NonFiniteLossError: Training diverged; nothing is left behind.
-        ValueError: The tokenizer has no end token.
+        ValueError: There is no example, the tokenizer has no end token, or early stopping has nothing to go by.
     """
     import torch
+    from accelerate import PartialState
     from transformers import AutoConfig, AutoTokenizer
 
     from ccl_assets.sft.adapter import publish_adapter
-    from ccl_assets.sft.completion_trainer import NonFiniteLossError, TrainingWatch, require_finite_weights
+    from ccl_assets.sft.completion_trainer import NonFiniteLossError, require_finite_weights
+    from ccl_assets.sft.training_watch import TrainingWatch
 
     if config.threads is not None:
         torch.set_num_threads(config.threads)
+    processes = PartialState(cpu=not torch.cuda.is_available())
     settings = config.settings
     tokenizer = AutoTokenizer.from_pretrained(config.base_model_directory, local_files_only=True)
     window = getattr(AutoConfig.from_pretrained(config.base_model_directory), "max_position_embeddings", None)
     limit = min(settings.max_length, window or settings.max_length)
     training = encode_file(tokenizer, config.train_file, limit)
     validation = encode_file(tokenizer, config.validation_file, limit) if config.validation_file else None
+    if settings.early_stopping_patience is not None and validation is None:
+        raise ValueError(
+            f"recipe {config.recipe} stops early by its validation loss, but has no validation example: give it some, or "
+            "unset early_stopping_patience"
+        )
     if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token  # padding is masked, so any token will do
+        tokenizer.pad_token = tokenizer.eos_token  # nothing is padded here, but who uses the adapter may
 
-    plan = plan_micro_batches(
-        training.lengths, settings.effective_batch_size, settings.micro_batches, settings.epochs, config.seed
-    )
-    total_steps = min(len(plan) // settings.micro_batches, settings.max_steps or len(plan))
-    plan = plan[: total_steps * settings.micro_batches]
+    model = load_base_model(config.base_model_directory)
+    row_tokens = row_tokens_of(settings, model)
+    steps = plan_steps(len(training.examples), settings.effective_batch_size, settings.epochs, config.seed)
+    plan = BatchPlan(steps[: settings.max_steps], training.lengths, row_tokens)
+    total_steps = len(plan.steps)
 
     checkpoints = config.work_directory / config.fingerprint[:16]
     log_path = checkpoints / LOG_FILE
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    resumed_from = last_whole_checkpoint(checkpoints)
-    first_step = int(resumed_from.name.rpartition("-")[2]) if resumed_from else 0
-    entries = rewind_log(log_path, first_step)
+    with processes.main_process_first():  # the first one clears away what a kill left half-written
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        resumed_from = last_whole_checkpoint(checkpoints)
+        first_step = int(resumed_from.name.rpartition("-")[2]) if resumed_from else 0
+        entries = rewind_log(log_path, first_step) if processes.is_main_process else read_training_log(log_path)
 
     def log(entry: TrainingLogEntry) -> None:
         entries.append(entry)
-        append_entry(log_path, entry)
-        reporter.say(progress_line(entry, total_steps))
+        if processes.is_main_process:
+            append_entry(log_path, entry)
+            reporter.say(progress_line(entry, total_steps))
 
-    watch = TrainingWatch(log, settings.max_seconds)
-    trainer = _trainer(config, tokenizer, training, validation, plan, checkpoints, watch)
-    watch.count_tokens_with(lambda: trainer.trained_token_count)
+    watch = TrainingWatch(log, plan, settings, entries)
+    trainer = build_trainer(config, model, tokenizer, training, validation, plan, checkpoints, watch)
     reporter.say(
         f"recipe {config.recipe}: {len(training.ids)} examples, {sum(training.lengths)} tokens, {total_steps} steps"
+        + (f", {processes.num_processes} processes" if processes.num_processes > 1 else "")
         + (f", resumed after step {first_step}" if resumed_from else "")
     )
     try:
-        if validation and not any(entry.eval_loss is not None for entry in entries):
-            trainer.evaluate()
-        trainer.train(resume_from_checkpoint=str(resumed_from) if resumed_from else None)
-        require_finite_weights(trainer.model)
-        if validation:
-            trainer.evaluate()
+        with names_full_disk(checkpoints, "a checkpoint"):
+            if validation and not any(entry.eval_loss is not None for entry in entries):
+                trainer.evaluate()
+            trainer.train(resume_from_checkpoint=str(resumed_from) if resumed_from else None)
+            require_finite_weights(trainer.model)
+            best = trainer.state.best_model_checkpoint
+            was_evaluated = bool(entries) and entries[-1].step == trainer.state.global_step and entries[-1].eval_loss
+            if validation and (best or not was_evaluated):
+                trainer.evaluate()
     except NonFiniteLossError:
-        shutil.rmtree(checkpoints)  # they lead to the same end
+        if processes.is_main_process:
+            shutil.rmtree(checkpoints)  # they lead to the same end
+        raise
+    except DiskFullError:
+        last_whole_checkpoint(checkpoints)
         raise
 
     losses = [entry.loss for entry in entries if entry.loss is not None]
     evaluations = [entry.eval_loss for entry in entries if entry.eval_loss is not None]
+    last_step = trainer.state.global_step
     summary = {
-        "steps": trainer.state.global_step,
+        "steps": last_step,
         "planned_steps": total_steps,
         "resumed_after_step": first_step,
-        "stopped_by": "max_seconds" if watch.is_out_of_time else "last_step",
+        "best_step": int(best.rpartition("-")[2]) if best else None,
+        "stopped_by": watch.stopped_by,
         "example_count": len(training.ids),
+        "restricted_example_count": training.restricted_count,
         "token_count": sum(training.lengths),
+        "padding_share": round(trainer.padding_share, 4),
+        "micro_batch_tokens": row_tokens,
         "seconds": round(watch.training_seconds, 1),
-        "tokens_per_second": round(trainer.trained_token_count / max(watch.training_seconds, 1e-9), 1),
+        "tokens_per_second": round(plan.token_count(first_step, last_step) / max(watch.training_seconds, 1e-9), 1),
         "first_loss": losses[0] if losses else None,
         "last_loss": losses[-1] if losses else None,
         "validation_loss_before": evaluations[0] if evaluations else None,
         "validation_loss_after": evaluations[-1] if evaluations else None,
         "data_sha256": file_sha256(config.train_file),
         "device": trainer.args.device.type,
+        "process_count": processes.num_processes,
+        "weights_type": str(model.dtype).removeprefix("torch."),
     }
-    publish_adapter(config, summary, trainer.model, tokenizer, log_path)
-    shutil.rmtree(checkpoints)
-    reporter.finish(summary)
+    if processes.is_main_process:
+        publish_adapter(config, summary, trainer.model, tokenizer, log_path)
+        shutil.rmtree(checkpoints)
+        reporter.finish(summary)
     return summary
-
-
-def encode_file(tokenizer: Any, path: Path, limit: int) -> EncodedFile:
-    """Encode every example of an exported file.
-
-    Raises:
-        ExampleTooLongError: Examples have more than ``limit`` tokens; their ids are named.
-    """
-    from ccl_assets.resources.text_generation.chat_template import render_prompt
-
-    rows = read_jsonl(path)
-    if not rows:
-        raise ValueError(f"{path} holds no example; build the dataset again")
-    encoded = [encode_example(tokenizer, render_prompt, row["prompt"], row["completion"]) for row in rows]
-    too_long = [row["example_id"] for row, example in zip(rows, encoded, strict=True) if example.length > limit]
-    if too_long:
-        raise ExampleTooLongError(
-            f"{path}: {len(too_long)} of {len(rows)} examples have more than {limit} tokens, first {too_long[:5]}; "
-            "leave them out when the dataset is built, or raise max_length up to the model's window"
-        )
-    return EncodedFile(tuple(row["example_id"] for row in rows), tuple(encoded))
 
 
 def last_whole_checkpoint(directory: Path) -> Path | None:
     """The latest checkpoint that was written to its end; others are removed."""
-    from ccl_assets.sft.completion_trainer import COMPLETE_MARKER
+    from ccl_assets.sft.training_watch import COMPLETE_MARKER
 
     whole = []
     for path in directory.glob("checkpoint-*"):
@@ -165,95 +149,18 @@ def last_whole_checkpoint(directory: Path) -> Path | None:
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
-def _trainer(
-    config: TrainingConfig,
-    tokenizer: Any,
-    training: EncodedFile,
-    validation: EncodedFile | None,
-    plan: list[list[int]],
-    checkpoints: Path,
-    watch: Any,
-) -> CompletionTrainer:
-    import torch
-    from peft import LoraConfig
-    from transformers import AutoModelForCausalLM, PrinterCallback
-    from transformers.utils import logging as transformers_logging
-    from trl import SFTConfig
-
-    from ccl_assets.sft.completion_trainer import CompletionTrainer
-
-    transformers_logging.disable_progress_bar()
-    settings = config.settings
-    has_cuda = torch.cuda.is_available()
-    model = AutoModelForCausalLM.from_pretrained(
-        config.base_model_directory, dtype=torch.bfloat16 if has_cuda else torch.float32, local_files_only=True
-    )
-    lora = settings.lora
-    total_steps = len(plan) // settings.micro_batches
-    arguments = SFTConfig(
-        output_dir=str(checkpoints),
-        max_steps=total_steps,
-        per_device_train_batch_size=math.ceil(settings.effective_batch_size / settings.micro_batches),
-        gradient_accumulation_steps=settings.micro_batches,
-        per_device_eval_batch_size=1,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type=_schedule(settings),
-        warmup_steps=math.ceil(settings.warmup_ratio * total_steps),
-        max_length=None,  # nothing is truncated: lengths were checked
-        completion_only_loss=True,
-        dataset_kwargs={"skip_prepare_dataset": True},  # rows are tokenized and labelled
-        # recomputing activations saves memory on a GPU; on a CPU it costs a third of the speed
-        gradient_checkpointing=has_cuda,
-        bf16=has_cuda,
-        use_cpu=not has_cuda,
-        save_steps=settings.checkpoint_every_steps,
-        save_total_limit=2,
-        logging_steps=max(1, total_steps // 500),
-        logging_nan_inf_filter=False,  # the default hides a diverging loss
-        disable_tqdm=True,
-        report_to="none",
-        seed=config.seed,
-    )
-    trainer = CompletionTrainer(
-        plan,
-        model=model,
-        args=arguments,
-        train_dataset=_dataset(training),
-        eval_dataset=_dataset(validation) if validation else None,
-        processing_class=tokenizer,
-        callbacks=[watch],
-        peft_config=LoraConfig(
-            r=lora.rank,
-            lora_alpha=lora.alpha,
-            lora_dropout=lora.dropout,
-            target_modules=list(lora.target_modules),
-            task_type="CAUSAL_LM",
-        ),
-    )
-    if trainer.args.world_size > 1:
-        raise ValueError("training runs in one process on one device: start it without torchrun or accelerate launch")
-    trainer.remove_callback(PrinterCallback)  # our log says the same
-    return trainer
-
-
-def _schedule(settings: TrainingSettings) -> str:
-    return "constant_with_warmup" if settings.schedule == "constant" else settings.schedule
-
-
-def _dataset(file: EncodedFile) -> Any:
-    from datasets import Dataset
-
-    columns = {"input_ids": [e.input_ids for e in file.examples], "labels": [e.labels for e in file.examples]}
-    return Dataset.from_dict(columns)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line entry."""
+    import torch
+    from accelerate import PartialState
+
     parser = argparse.ArgumentParser(description="Train one adapter.")
     parser.add_argument("config", type=Path, help="configuration written by TrainingConfig.write")
     config = TrainingConfig.read(parser.parse_args(arguments).config)
-    with open_reporter() as reporter:
+    processes = PartialState(cpu=not torch.cuda.is_available())
+    with open_reporter(processes.is_main_process) as reporter:
         train(config, reporter)
+    processes.destroy_process_group()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ccl_assets.resources.base_model_identity import weights_sha256
 from ccl_assets.sft.recipes import TrainingSettings, training_settings
 
 _PATHS = ("train_file", "validation_file", "base_model_directory", "output_directory", "work_directory")
@@ -78,18 +79,18 @@ class TrainingConfig:
     def fingerprint(self) -> str:
         """Hash of all that decides the weights: a checkpoint is resumed only under the same fingerprint.
 
-        The time limit and the checkpoint interval are no part of it; ``max_steps`` is, since it shapes the
+        What only decides time, memory or what else is written is no part of it; ``max_steps`` is, since it shapes the
         learning-rate schedule.
         """
         settings = asdict(self.settings)
-        for key in ("max_seconds", "checkpoint_every_steps"):
+        for key in ("max_seconds", "checkpoint_every_steps", "gradient_checkpointing", "merge"):
             settings.pop(key)
-        model_files = sorted(path for path in self.base_model_directory.iterdir() if path.is_file())
         decisive = {
             "settings": settings,
             "seed": self.seed,
             "train": file_sha256(self.train_file),
-            "model": [[path.name, path.stat().st_size] for path in model_files],
+            "validation": file_sha256(self.validation_file) if self.validation_file else None,
+            "model": weights_sha256(self.base_model_directory),
             "model_config": file_sha256(self.base_model_directory / "config.json"),
         }
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

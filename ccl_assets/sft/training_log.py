@@ -19,7 +19,7 @@ class TrainingLogEntry:
         epoch: Passes over the data done.
         seconds: Since this launch began to train.
         loss: Mean training loss per completion token since the entry before, in nats.
-        eval_loss: Validation loss, in nats per completion token, averaged over examples; such an entry has no ``loss``.
+        eval_loss: Validation loss, in nats per completion token; such an entry has no ``loss``.
         learning_rate: Rate of the step.
         tokens_per_second: Tokens through the model, padding not counted.
         seconds_left: Estimate to the end.
@@ -37,9 +37,8 @@ class TrainingLogEntry:
 
 def append_entry(path: Path, entry: TrainingLogEntry) -> None:
     """Add one line; what is not set is left out."""
-    values = {key: value for key, value in asdict(entry).items() if value is not None}
     with path.open("a", encoding="utf-8") as log:
-        log.write(json.dumps(values) + "\n")
+        log.write(_line(entry))
 
 
 def read_training_log(path: Path) -> list[TrainingLogEntry]:
@@ -66,9 +65,9 @@ def read_training_log(path: Path) -> list[TrainingLogEntry]:
 def rewind_log(path: Path, step: int) -> list[TrainingLogEntry]:
     """Drop what was logged after ``step``, which a resumed run will do again; returns what is left."""
     entries = [entry for entry in read_training_log(path) if entry.step <= step] if path.exists() else []
-    path.unlink(missing_ok=True)
-    for entry in entries:
-        append_entry(path, entry)
+    rewound = path.with_name(f".{path.name}.partial")
+    rewound.write_text("".join(map(_line, entries)), encoding="utf-8")
+    rewound.replace(path)
     return entries
 
 
@@ -94,3 +93,7 @@ def is_falling(entries: Sequence[TrainingLogEntry]) -> bool:
     losses = [e.loss for e in entries if e.loss is not None]
     third = max(1, len(losses) // 3)
     return len(losses) >= 2 and sum(losses[-third:]) < sum(losses[:third])
+
+
+def _line(entry: TrainingLogEntry) -> str:
+    return json.dumps({key: value for key, value in asdict(entry).items() if value is not None}) + "\n"

@@ -448,6 +448,23 @@ class TestInDagster:
                 dg.materialize([one, source], resources=resources, instance=instance, partition_key=code)
         assert seen == {"I10": ["I10"], "E11.9": ["E11.9"]}
 
+    def test_a_partition_that_reads_nothing_of_a_table_does_not_need_it_to_exist(self, resources):
+        chapters = dg.StaticPartitionsDefinition(["E", "I"])
+        recipes = dg.StaticPartitionsDefinition(["documents", "spans"])
+        seen = {}
+        source = dg.SourceAsset(["test", "counts"], partitions_def=chapters, io_manager_key="tables")
+        mapping = dg.StaticPartitionMapping({"E": ["spans"], "I": ["spans"]})
+
+        @dg.asset(ins=inputs(counts=Input(COUNTS, mapping, ("code",))), partitions_def=recipes)
+        def one(context, counts):
+            seen[context.partition_key] = counts
+
+        with dg.DagsterInstance.ephemeral() as instance:
+            dg.materialize([one, source], resources=resources, instance=instance, partition_key="documents")
+            with pytest.raises(TableMissingError):
+                dg.materialize([one, source], resources=resources, instance=instance, partition_key="spans")
+        assert (seen["documents"].num_rows, seen["documents"].column_names) == (0, ["code"])
+
     def test_the_commit_names_the_run_and_the_metadata_the_table(self, resources, tables):
         from deltalake import DeltaTable
 

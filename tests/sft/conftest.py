@@ -79,7 +79,7 @@ def make_config(tmp_path, tiny_model):
             "epochs": 4,
             "learning_rate": 2e-2,
             "effective_batch_size": 4,
-            "micro_batches": 2,
+            "micro_batch_tokens": 64,
             "max_length": 256,
             "checkpoint_every_steps": 5,
             "lora": LoraSettings(dropout=0.05),

@@ -4,47 +4,61 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccl_assets.sft.batches import plan_micro_batches
+from ccl_assets.sft.batches import BatchPlan, deal, pack, plan_steps
+
+LENGTHS = st.lists(st.integers(1, 900), min_size=1, max_size=60)
 
 
 @settings(max_examples=50)
-@given(
-    st.lists(st.integers(1, 900), min_size=1, max_size=60),
-    st.integers(1, 16).flatmap(lambda batch: st.tuples(st.just(batch), st.integers(1, batch))),
-    st.integers(1, 3),
-)
-def test_every_epoch_sees_every_example_and_every_step_has_its_micro_batches(lengths, shape, epochs):
-    batch, micro = shape
-    plan = plan_micro_batches(lengths, batch, micro, epochs, seed=1)
-    steps = -(-len(lengths) // batch)
-    assert len(plan) == steps * micro * epochs and all(plan)
-    seen = Counter(index for group in plan for index in group)
-    assert set(seen) == set(range(len(lengths))) and min(seen.values()) >= epochs
-    assert sum(seen.values()) <= epochs * (len(lengths) + micro - 1)
+@given(st.integers(1, 90), st.integers(1, 16), st.integers(1, 3))
+def test_every_epoch_sees_every_example_once_and_every_step_is_full_but_the_last(count, per_step, epochs):
+    steps = plan_steps(count, per_step, epochs, seed=1)
+    assert Counter(number for step in steps for number in step) == dict.fromkeys(range(count), epochs)
+    per_epoch = -(-count // per_step)
+    assert len(steps) == per_epoch * epochs
+    assert all(len(step) == per_step for n, step in enumerate(steps, start=1) if n % per_epoch)
 
 
-def test_notes_and_spans_of_a_step_are_kept_apart():
+@settings(max_examples=100)
+@given(LENGTHS, st.integers(1, 1000), st.integers(1, 5))
+def test_however_a_step_is_dealt_and_packed_each_example_goes_through_once(lengths, row_tokens, processes):
+    plan = BatchPlan((tuple(range(len(lengths))),), lengths, row_tokens)
+    rows = [row for process in range(processes) for row in plan.rows(0, process, processes)]
+    assert sorted(number for row in rows for number in row) == list(range(len(lengths)))
+    for row in rows:
+        assert row and (len(row) == 1 or sum(lengths[number] for number in row) <= row_tokens)
+
+
+@settings(max_examples=100)
+@given(LENGTHS, st.integers(1, 1000))
+def test_rows_are_few(lengths, row_tokens):
+    rows = pack(range(len(lengths)), lengths, row_tokens)
+    assert len(rows) <= 2 * sum(lengths) / row_tokens + 1
+
+
+def test_a_note_is_a_row_of_its_own_and_spans_share_one():
     lengths = [800, 60, 780, 70, 65, 62, 61, 64]
-    plan = plan_micro_batches(lengths, effective_batch_size=8, micro_batches=3, epochs=1, seed=1)
-    assert [sorted(lengths[i] for i in group) for group in plan] == [[800], [780], [60, 61, 62, 64, 65, 70]]
+    assert sorted(map(sorted, pack(range(8), lengths, 512))) == [[0], [1, 3, 4, 5, 6, 7], [2]]
 
 
-def test_grouping_wastes_little_on_padding_while_steps_stay_mixed():
-    lengths = [800 + i for i in range(20)] + [60 + i % 20 for i in range(140)]
-    plan = plan_micro_batches(lengths, effective_batch_size=16, micro_batches=8, epochs=1, seed=2)
-    padded = sum(max(lengths[i] for i in group) * len(group) for group in plan)
-    assert padded < 1.15 * sum(lengths)
-    steps = [[i for group in plan[s : s + 8] for i in group] for s in range(0, len(plan), 8)]
-    assert sum(any(i < 20 for i in step) and any(i >= 20 for i in step) for step in steps) >= len(steps) - 1
+def test_processes_get_about_the_same_number_of_tokens():
+    lengths = [60 + i % 60 for i in range(16)]
+    loads = [sum(lengths[n] for n in hand) for hand in deal(range(16), lengths, 4)]
+    assert max(loads) < 1.15 * min(loads)
+    assert deal([3], lengths, 3) == [[3], [], []]
 
 
-def test_plan_is_fixed_by_the_seed_and_orders_differ_between_epochs():
-    lengths = list(range(1, 33))
-    plan = plan_micro_batches(lengths, 4, 2, 2, seed=1)
-    assert plan == plan_micro_batches(lengths, 4, 2, 2, seed=1) != plan_micro_batches(lengths, 4, 2, 2, seed=2)
-    assert plan[:16] != plan[16:]
+def test_steps_are_fixed_by_the_seed_and_orders_differ_between_epochs():
+    steps = plan_steps(32, 4, 2, seed=1)
+    assert steps == plan_steps(32, 4, 2, seed=1) != plan_steps(32, 4, 2, seed=2)
+    assert steps[:8] != steps[8:]
+
+
+def test_tokens_of_some_steps_are_those_of_their_examples():
+    plan = BatchPlan(((0, 1), (2,), (1, 2)), [5, 7, 11], 512)
+    assert plan.token_count(0, 3) == 41 and plan.token_count(1, 2) == 11 and plan.token_count(3, 3) == 0
 
 
 def test_nothing_to_plan_is_an_error():
     with pytest.raises(ValueError, match="no example"):
-        plan_micro_batches([], 4, 2, 1, seed=1)
+        plan_steps(0, 4, 1, seed=1)

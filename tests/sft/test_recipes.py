@@ -39,7 +39,10 @@ def test_hash_is_stable_and_changes_with_any_setting():
         ("[recipes.a]\nseed = -1", "seed must be a whole number >= 0, found -1"),
         ("[recipes.a]\nseed = 1\n[recipes.a.training]\nlearning_rate = '1e-4'", "training.learning_rate must be"),
         ("[recipes.a]\nseed = 1\n[recipes.a.training]\nlearning_rate = inf", "training.learning_rate must be"),
-        ("[recipes.a]\nseed = 1\n[recipes.a.training]\nmicro_batches = 17", "at most effective_batch_size (16)"),
+        (
+            "[recipes.a]\nseed = 1\n[recipes.a.training]\nearly_stopping_patience = 2",
+            "together with evaluate_every_steps",
+        ),
         ("[recipes.a]\nseed = 1\n[recipes.a.training]\nepochs = true", "training.epochs must be a whole number"),
         ("[recipes.a]\nseed = 1\n[recipes.a.spans]\ntiers = ['human']", "spans.tiers must be distinct tiers"),
         (
