@@ -1,7 +1,7 @@
 """Decoding one batch, row by row bounded: every prompt has its own limit, and rows that are done leave the batch.
 
 transformers' ``generate`` has one limit for all rows and computes finished rows to the end; notes differ in how many codes they
-have, so both would cost much of a batch.
+have, so both would cost much of a batch. What all prompts of a batch begin with (instructions, examples, a note) is read once.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ccl_assets.resources.text_generation.grouped_attention import preallocated_cache
+from ccl_assets.resources.text_generation.grouped_attention import preallocated_cache, sees_all
 
 _LEAVE_SHARE = 0.25  # leaving copies the cache, so rows leave together
+_LEAST_SHARED = 32  # tokens; fewer are not worth a pass of their own
 
 
 @dataclass
@@ -62,31 +63,39 @@ def decode_batch(model: Any, tokenizer: Any, rows: Sequence[Row], prefill_tokens
     ends = end_tokens(model, tokenizer)
     width = max(len(row.prompt) for row in rows)
     capacity = width + max(row.max_tokens for row in rows)
-    # padding stands left, so that all answers begin in the same column; its token is masked, any will do
+    cache = preallocated_cache(model.config, capacity)
+    shared = shared_prefix_length([row.prompt for row in rows]) if sees_all(cache) else 0
+    # padding stands left of what differs, so that all answers begin in the same column; its token is masked, any will do
     ids = torch.zeros(len(rows), width, dtype=torch.long)
     mask = torch.ones(len(rows), capacity, dtype=torch.long)
     for index, row in enumerate(rows):
-        ids[index, width - len(row.prompt) :] = torch.tensor(row.prompt)
-        mask[index, : width - len(row.prompt)] = 0
+        differs = width - len(row.prompt) + shared
+        ids[index, :shared] = torch.tensor(row.prompt[:shared])
+        ids[index, differs:] = torch.tensor(row.prompt[shared:])
+        mask[index, shared:differs] = 0
     ids, mask = ids.to(model.device), mask.to(model.device)
     positions = (mask.cumsum(1) - 1).clamp(min=0)
-    cache = preallocated_cache(model.config, capacity)
     generators = [_generator(row) for row in rows]
     present = list(range(len(rows)))
 
     def step(tokens: Any, begin: int, end: int) -> Any:
         return model(
             input_ids=tokens,
-            attention_mask=mask[:, :end],
-            position_ids=positions[:, begin:end],
+            attention_mask=mask[: len(tokens), :end],
+            position_ids=positions[: len(tokens), begin:end],
             past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]
 
     with torch.inference_mode():
+        for begin in range(0, shared, prefill_tokens):
+            end = min(shared, begin + prefill_tokens)
+            step(ids[:1, begin:end], begin, end)
+        if shared:
+            cache.batch_select_indices(torch.zeros(len(rows), dtype=torch.long, device=model.device))
         columns = max(1, prefill_tokens // len(rows))
-        for begin in range(0, width, columns):
+        for begin in range(shared, width, columns):
             end = min(width, begin + columns)
             logits = step(ids[:, begin:end], begin, end)
         for column in range(width, capacity + 1):
@@ -102,6 +111,16 @@ def decode_batch(model: Any, tokenizer: Any, rows: Sequence[Row], prefill_tokens
                 mask, positions = mask[kept], positions[kept]
                 present, chosen = [present[place] for place in going], [chosen[place] for place in going]
             logits = step(torch.tensor(chosen, device=model.device).unsqueeze(1), column, column + 1)
+
+
+def shared_prefix_length(prompts: Sequence[Sequence[int]]) -> int:
+    """Tokens that all prompts begin with, 0 where it does not pay; every prompt keeps a token of its own."""
+    if len(prompts) < 2:
+        return 0
+    first, last = min(prompts), max(prompts)  # in lexical order: what these two share, all share
+    most = min(len(prompt) for prompt in prompts) - 1
+    shared = next((place for place in range(most) if first[place] != last[place]), most)
+    return shared if shared >= _LEAST_SHARED else 0
 
 
 def _choose(logits: Any, rows: Sequence[Row], generators: Sequence[Any]) -> list[int]:

@@ -63,6 +63,8 @@ def preallocated_cache(config: Any, capacity: int) -> Any:
     class PreallocatedLayer(DynamicLayer):
         """Full attention over a buffer that is filled in place."""
 
+        is_preallocated = True
+
         def update(self, key_states: Any, value_states: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
             begin = self.get_seq_length()
             end = begin + key_states.shape[-2]
@@ -85,3 +87,8 @@ def preallocated_cache(config: Any, capacity: int) -> Any:
     made = DynamicCache(config=config)
     made.layers = [PreallocatedLayer() if type(layer) is DynamicLayer else layer for layer in made.layers]
     return made
+
+
+def sees_all(cache: Any) -> bool:
+    """Whether every layer attends to all positions; where one has a sliding window, columns between two tokens count as distance."""
+    return all(getattr(layer, "is_preallocated", False) for layer in cache.layers)

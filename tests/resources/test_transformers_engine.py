@@ -8,7 +8,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ccl_assets.resources.text_generation import loaded_model
 from ccl_assets.resources.text_generation.chat_template import encode_prompt
-from ccl_assets.resources.text_generation.decoding import Row, decode_batch
+from ccl_assets.resources.text_generation.decoding import Row, decode_batch, shared_prefix_length
 from ccl_assets.resources.text_generation.requests import GenerationParameters, GenerationRequest, TextGenerator
 from ccl_assets.resources.text_generation.transformers_engine import TransformersEngine, plan_batches
 
@@ -85,6 +85,33 @@ def test_neither_prefill_size_nor_attention_change_an_answer(reference, prefill_
         assert row.tokens == greedy(reference, prompt, 20)
 
 
+@pytest.mark.parametrize("prefill_tokens", [5, 64, 10_000])
+def test_what_prompts_begin_with_alike_is_read_once_and_changes_no_answer(reference, prefill_tokens, monkeypatch):
+    tokenizer, model = reference
+    beginning = " ".join(["patient with fever and chills and cough"] * 6)
+    prompts = [f"{beginning} {end}" for end in ("", "wheeze", "and fever with chills and wheeze", "wheeze")]
+    encoded = [encode_prompt(tokenizer, [("user", prompt)]) for prompt in prompts]
+    shared = shared_prefix_length(encoded)
+    assert 32 <= shared < min(map(len, encoded))
+    read = []
+    forward = model.forward
+    monkeypatch.setattr(model, "forward", lambda **given: (read.append(given["input_ids"].shape), forward(**given))[1])
+    rows = [Row(prompt, limit) for prompt, limit in zip(encoded, (20, 3, 11, 7), strict=True)]
+    decode_batch(model, tokenizer, rows, prefill_tokens)
+    assert sum(columns for batch, columns in read if batch == 1) >= shared
+    assert sum(columns for batch, columns in read if batch == len(rows)) <= max(map(len, encoded)) - shared + 20
+    monkeypatch.undo()
+    for prompt, row in zip(prompts, rows, strict=True):
+        assert row.tokens == greedy(reference, prompt, row.max_tokens)
+
+
+def test_a_beginning_is_shared_if_it_is_long_and_leaves_every_prompt_a_token():
+    long = list(range(40))
+    assert shared_prefix_length([long + [1], long + [2, 3]]) == 40
+    assert shared_prefix_length([long, long + [1]]) == shared_prefix_length([long, long]) == 39
+    assert shared_prefix_length([long]) == shared_prefix_length([[1, 2, 3], [1, 2, 4]]) == 0
+
+
 def test_a_sliding_window_model_is_decoded_as_by_transformers(reference):
     from transformers import MistralConfig, MistralForCausalLM
 
@@ -103,7 +130,8 @@ def test_a_sliding_window_model_is_decoded_as_by_transformers(reference):
     )
     model = MistralForCausalLM(config).eval()
     # equal lengths: transformers itself masks a window across padding
-    prompts = ["patient with fever and chills", "patient with cough and wheeze"]
+    same = "patient with fever and chills and cough " * 6
+    prompts = [f"{same} fever and chills", f"{same} cough and wheeze"]
     rows = [Row(encode_prompt(reference[0], [("user", prompt)]), 12) for prompt in prompts]
     decode_batch(model, reference[0], rows, 10_000)
     for prompt, row in zip(prompts, rows, strict=True):
