@@ -107,8 +107,8 @@ def test_what_prompts_begin_with_alike_is_read_once_and_changes_no_answer(refere
 
 def test_a_beginning_is_shared_if_it_is_long_and_leaves_every_prompt_a_token():
     long = list(range(40))
-    assert shared_prefix_length([long + [1], long + [2, 3]]) == 40
-    assert shared_prefix_length([long, long + [1]]) == shared_prefix_length([long, long]) == 39
+    assert shared_prefix_length([[*long, 1], [*long, 2, 3]]) == 40
+    assert shared_prefix_length([long, [*long, 1]]) == shared_prefix_length([long, long]) == 39
     assert shared_prefix_length([long]) == shared_prefix_length([[1, 2, 3], [1, 2, 4]]) == 0
 
 
