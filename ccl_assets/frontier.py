@@ -16,6 +16,8 @@ from typing import Any
 
 import dagster as dg
 
+from ccl_assets.run_process import end_dead_runs, process_tag
+
 DATA_VERSION_TAG = "dagster/data_version"
 _INTERRUPTED = "DagsterExecutionInterruptedError"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -181,6 +183,8 @@ def refresh(
         sources: Data versions of each source asset, by partition.
         say: Receives progress lines.
     """
+    if dead := end_dead_runs(instance):
+        say(f"{len(dead)} runs of killed processes were marked as failed; what they stored is kept")
     graph = definitions.resolve_asset_graph()
     outcome = Outcome()
     wave = 0
@@ -217,6 +221,7 @@ def materialize(definitions: dg.Definitions, instance: dg.DagsterInstance, group
         instance=instance,
         run_config=_QUIET,
         partition_key=group[0].partition,
+        tags=process_tag(),
         asset_selection=[target.key for target in group],
         raise_on_error=False,
     )
