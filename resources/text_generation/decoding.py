@@ -117,8 +117,8 @@ def shared_prefix_length(prompts: Sequence[Sequence[int]]) -> int:
     """Tokens that all prompts begin with, 0 where it does not pay; every prompt keeps a token of its own."""
     if len(prompts) < 2:
         return 0
-    first, last = min(prompts), max(prompts)  # in lexical order: what these two share, all share
-    most = min(len(prompt) for prompt in prompts) - 1
+    first, *_, last = sorted(list(prompt) for prompt in prompts)  # in lexical order: what these two share, all share
+    most = min(map(len, prompts)) - 1
     shared = next((place for place in range(most) if first[place] != last[place]), most)
     return shared if shared >= _LEAST_SHARED else 0
 
