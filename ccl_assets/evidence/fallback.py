@@ -34,9 +34,8 @@ def plain_title(title: str) -> str:
 
 
 def fallback_phrases(title: str, terms: Sequence[str]) -> Iterator[str]:
-    """What may stand for a code, best first: the plain title, plain inclusion terms, at last the title as it is printed."""
+    """What may stand for a code, best first: the plain title, plain inclusion terms."""
     yield plain_title(title)
     for term in terms:
         if len(term.split()) <= _LONGEST_TERM_WORDS and not _NO_PHRASE.search(term):
             yield plain_title(term)
-    yield title

@@ -263,7 +263,8 @@ class Synthesis:
             for phrase in fallback_phrases(entry.title, entry.inclusion_terms)
             if subject.key(phrase) not in subject.keys_of_others
         ]
-        found = self._said_of(item, code, plain or [entry.title], written)[:PHRASES_PER_FAMILY]
+        found = self._said_of(item, code, plain, written)[:PHRASES_PER_FAMILY]
+        found = found or self._said_of(item, code, [entry.title], written)
         return found or [self._ontology[code].long_title]
 
 
@@ -328,4 +329,4 @@ def _phrases(completion: Completion | None) -> list[str]:
     if completion.finish_reason == "length":  # the last one may be half a phrase
         lines[-1:] = lines[-1].split(";")[:-1] if lines else []
     found = read_bullets("\n".join(lines)) or read_bullets("\n".join(f"- {line}" for line in lines))
-    return [phrase.strip() for line in found for phrase in line.split(";") if fold(phrase)]
+    return [phrase.strip(" \"'“”") for line in found for phrase in line.split(";") if fold(phrase)]

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import permutations
 
 from rapidfuzz import fuzz
 
@@ -226,6 +227,9 @@ def _form(phrase: str, subject: Subject) -> Refusal | None:
     for word, count in counts.items():
         if count > max(2, fold(subject.title).split().count(word)):
             return Refusal("repetition", f'it says "{word}" {count} times')
+    parts = [words for part in phrase.split(",") if (words := frozenset(fold(part).split()) - FUNCTION_WORDS)]
+    if any(one <= other for one, other in permutations(parts, 2)):
+        return Refusal("repetition", "it says the same twice")
     return None
 
 

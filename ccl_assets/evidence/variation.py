@@ -77,10 +77,15 @@ def _with_side(phrase: str, stated: str, asked: str) -> list[str]:
     if stated == "bilateral" or is_one_sided or is_bound_to_side(phrase):
         return []
     if found:
-        return _rest(with_side(phrase, asked), phrase)
+        text = with_side(phrase, asked)
+        if asked == OPEN and any(letter.isalpha() for letter in _NO_SITE.sub("", text)):
+            text = _NO_SITE.sub("", text)
+        return _rest(text, phrase)
     return [phrase] if asked == OPEN else [phrase, asked]
 
 
+_NO_SITE = re.compile(r"(?:^|(?<=,))\s*(?:eyes?|sides?)\s*(?:,|$)", re.IGNORECASE)
+"""What "right eye" between commas leaves when the side goes: in "glaucoma, right eye" the eye was there for the side only."""
 _ORDINALS = {"first": "1st", "second": "2nd", "third": "3rd"}
 _VALUES = {word: value for value, ordinal in _ORDINALS.items() for word in (value, ordinal, ordinal[0])}
 _TRIMESTER = re.compile(

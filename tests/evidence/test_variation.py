@@ -198,3 +198,19 @@ def test_what_is_said_of_a_side_states_that_side_and_no_other(phrase):
         text = vary(phrase, RIGHT, wanted)
         if text is not None:
             assert set(sides(text)) == ({wanted.side} - {"unspecified"})
+
+
+@pytest.mark.parametrize(
+    ("phrase", "expected"),
+    [
+        ("Low-tension glaucoma, right eye", "Low-tension glaucoma, mild stage"),
+        ("right eye, glaucoma secondary to drugs", "glaucoma secondary to drugs, mild stage"),
+        ("glaucoma, right side", "glaucoma, mild stage"),
+        ("contusion of right eye", "contusion of eye, mild stage"),
+        ("osteoarthritis, right knee", "osteoarthritis, knee, mild stage"),
+        ("right eye", "eye, mild stage"),
+    ],
+)
+def test_an_eye_named_for_its_side_alone_goes_with_the_side(phrase, expected):
+    shown = Variation(side="right")
+    assert vary(phrase, shown, Variation(side="unspecified", seventh_character="mild stage")) == expected
