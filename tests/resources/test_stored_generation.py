@@ -298,13 +298,19 @@ for completion in generator.generate(LazyRequests(range(int(sys.argv[3])), reque
 """
 
 
+def heed_signals():
+    """As in a terminal, also where the tests run in a background that ignores both."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_mining_at_once_and_what_was_answered_is_asked_no_more(tmp_path, server, number):
     file = tmp_path / "completions.sqlite"
     command = [sys.executable, "-c", MINE, server.url, str(file)]
     mining = subprocess.Popen(
         [*command, "10000"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, restore_signals=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=heed_signals,
     )  # fmt: skip
     finished = [mining.stdout.readline().strip() for _ in range(20)]
     mining.send_signal(number)
