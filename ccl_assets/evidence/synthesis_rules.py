@@ -225,7 +225,7 @@ def _form(phrase: str, subject: Subject) -> Refusal | None:
         return Refusal("code", "write words, not a code")
     counts = Counter(word for word in fold(phrase).split() if word not in FUNCTION_WORDS)
     for word, count in counts.items():
-        if count > max(2, fold(subject.title).split().count(word)):
+        if count > max(1, fold(subject.title).split().count(word)):
             return Refusal("repetition", f'it says "{word}" {count} times')
     parts = [words for part in phrase.split(",") if (words := frozenset(fold(part).split()) - FUNCTION_WORDS)]
     if any(one <= other for one, other in permutations(parts, 2)):

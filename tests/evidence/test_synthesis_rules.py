@@ -127,7 +127,7 @@ BAD = {
         (THUMB, "right thumb laceration repair"),
         (PALM, "right palm burn dressing changes"),
         (HEART, "contusion of heart, monitored"),
-        (GLAUCOMA, "low-tension glaucoma right eye on eye drops, medication"),
+        (GLAUCOMA, "low-tension glaucoma right eye on drops, medication"),
         (INSULIN, "insulin overdose treated with dextrose"),
     ],
     "encounter": [
