@@ -31,3 +31,13 @@ def published_releases() -> Path:
     if not folder.is_dir():
         pytest.skip("the published ICD-10-CM releases are not here; set CCL_TEST_ICD10CM to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def development_corpora() -> Path:
+    """Published corpora beside the checkout; they are not part of the project."""
+    given = os.environ.get("CCL_TEST_CORPORA")
+    folder = Path(given) if given else Path(__file__).resolve().parents[2] / "shared" / "data" / "corpora"
+    if not folder.is_dir():
+        pytest.skip("the published corpora are not here; set CCL_TEST_CORPORA to their folder")
+    return folder

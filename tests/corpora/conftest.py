@@ -4,7 +4,6 @@ import csv
 import gzip
 import io
 import json
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -28,16 +27,6 @@ NOTEEVENTS = [
     "ISERROR",
     "TEXT",
 ]
-
-
-@pytest.fixture(scope="session")
-def development_corpora() -> Path:
-    """Published corpora beside the checkout; they are not part of the project."""
-    given = os.environ.get("CCL_TEST_CORPORA")
-    folder = Path(given) if given else Path(__file__).resolve().parents[3] / "shared" / "data" / "corpora"
-    if not folder.is_dir():
-        pytest.skip("the published corpora are not here; set CCL_TEST_CORPORA to their folder")
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """From tables to rows of ``eval/scores``: units, label spaces, what was asked, and how errors are told."""
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -197,13 +195,9 @@ def test_two_systems_in_one_table_are_refused(two_charts, billable) -> None:
         score_system(both, **two_charts.tables, codes=billable)
 
 
-def test_units_of_the_published_test_split(bench, note) -> None:
+def test_units_of_the_published_test_split(bench, note, development_corpora) -> None:
     """The numbers of pairs by unit are those of MDACE's own release: 616, 645, 552."""
-    given = os.environ.get("CCL_TEST_CORPORA")
-    shared = Path(given) if given else Path(__file__).resolve().parents[3] / "shared" / "data" / "corpora"
-    folder = shared / "mdace_annotations"
-    if not folder.is_dir():
-        pytest.skip("MDACE's annotations are not here; set CCL_TEST_CORPORA to the folder that holds them")
+    folder = development_corpora / "mdace_annotations"
     split = folder / "splits" / "Inpatient" / "MDace-ev-test.csv"
     notes = []
     for chart in split.read_text().split():

@@ -1,7 +1,6 @@
 """Which evidence repeats a human span of a test document: the same words, the same phrase written otherwise, nothing else."""
 
 import random
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -104,12 +103,9 @@ def test_every_equal_text_is_found_and_the_order_of_spans_does_not_matter(spans,
     assert BenchmarkSpans(reversed(spans)).overlaps(texts) == found
 
 
-def test_planted_variants_of_real_spans_are_found():
+def test_planted_variants_of_real_spans_are_found(development_corpora):
     """CodiEsp's spans (Spanish, so no word of them is known): four fifths of one-letter errors, nearly all of the rest."""
-    root = Path(__file__).resolve().parents[3] / "shared" / "data" / "corpora" / "codiesp_v4"
-    if not root.is_dir():
-        pytest.skip("CodiEsp v4 is not here")
-    notes = codiesp.read(codiesp.find_splits(root)[:1], LoadCounts())
+    notes = codiesp.read(codiesp.find_splits(development_corpora / "codiesp_v4")[:1], LoadCounts())
     spans = sorted({span.evidence_text for note in notes for span in note.evidence if len(span.evidence_text) >= 12})
     random_ = random.Random(0)
 

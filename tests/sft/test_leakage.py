@@ -2,7 +2,6 @@ import csv
 import random
 import re
 import textwrap
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +11,6 @@ from hypothesis import strategies as st
 from ccl_assets.corpora.loaders import CorpusPaths, load
 from ccl_assets.sft.leakage import CONTAINMENT_THRESHOLD, MIN_WORDS, TestNotes, find_near_duplicates, shingles, words_of
 
-CORPORA = Path(__file__).resolve().parents[3] / "shared" / "data" / "corpora"
-ACI_BENCH, CODIESP = CORPORA / "aci_bench" / "challenge_data", CORPORA / "codiesp_v4"
 WORDS = [f"word{i}" for i in range(3000)]
 
 
@@ -24,22 +21,20 @@ def text(seed, length=300):
 TEST = [(f"test-{i}", text(i)) for i in range(20)]
 
 
-def sample_notes():
+def sample_notes(_request=None):
     return [document.text for document in load("sample", CorpusPaths()).documents]
 
 
-def aci_bench_notes():
-    if not ACI_BENCH.exists():
-        pytest.skip("ACI-Bench is not on this machine")
+def aci_bench_notes(request):
+    folder = request.getfixturevalue("development_corpora") / "aci_bench" / "challenge_data"
     csv.field_size_limit(10**8)
-    paths = [path for path in sorted(ACI_BENCH.glob("*.csv")) if "metadata" not in path.name]
+    paths = [path for path in sorted(folder.glob("*.csv")) if "metadata" not in path.name]
     return [row["note"] for path in paths for row in csv.DictReader(path.open(newline="", encoding="utf-8"))]
 
 
-def codiesp_notes():
-    if not CODIESP.exists():
-        pytest.skip("CodiEsp is not on this machine")
-    return [path.read_text("utf-8") for path in sorted(CODIESP.glob("*/text_files/*.txt"))][::3]
+def codiesp_notes(request):
+    folder = request.getfixturevalue("development_corpora") / "codiesp_v4"
+    return [path.read_text("utf-8") for path in sorted(folder.glob("*/text_files/*.txt"))][::3]
 
 
 def edited_at_random(note, rng):
@@ -82,8 +77,8 @@ COPIES = {
 
 
 @pytest.mark.parametrize("corpus", [sample_notes, aci_bench_notes, codiesp_notes])
-def test_every_planted_copy_of_a_real_note_is_found_and_no_other_note_of_its_corpus_is_taken_for_one(corpus):
-    notes = [note for note in corpus() if len(words_of(note)) >= MIN_WORDS]
+def test_every_planted_copy_of_a_real_note_is_found_and_no_other_note_of_its_corpus_is_taken_for_one(corpus, request):
+    notes = [note for note in corpus(request) if len(words_of(note)) >= MIN_WORDS]
     random.Random(0).shuffle(notes)
     half = len(notes) // 2
     test = TestNotes((str(number), note) for number, note in enumerate(notes[:half]))
