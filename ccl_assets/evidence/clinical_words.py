@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from ccl_assets.evidence.content_words import singular
 from ccl_assets.evidence.fallback import plain_title
 
 _PHRASES: list[tuple[re.Pattern[str], str]] = [
@@ -243,10 +244,5 @@ def words_said(phrase: str, text: str) -> frozenset[str]:
 
 
 def _singular(word: str) -> str:
-    if len(word) > 4 and word.endswith("ies"):
-        return word[:-3] + "y"
-    if len(word) > 4 and word.endswith(("sses", "xes", "shes", "ches")):
-        return word[:-2]
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        return word[:-1]
-    return word
+    is_hissing = len(word) > 4 and word.endswith(("sses", "xes", "shes", "ches"))
+    return word[:-2] if is_hissing else singular(word)
