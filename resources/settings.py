@@ -24,6 +24,7 @@ class Limits:
         refined_codes: Codes per chapter whose candidates the miner refines; others keep their most frequent candidates.
         synthesized_families: Code families per chapter the synthesizer writes evidence for.
         answer_tokens: Tokens a system may answer a benchmark note with.
+        benchmark_notes: Notes of each benchmark that systems with a model are asked about; index look-up codes all.
         systems: Systems that code the benchmark notes; others can still be materialized by hand.
         is_training_bounded: Recipes apply their ``quick`` overrides (examples, steps, seconds).
     """
@@ -32,6 +33,7 @@ class Limits:
     refined_codes: int | None = None
     synthesized_families: int | None = None
     answer_tokens: int = 512
+    benchmark_notes: int | None = None
     systems: tuple[str, ...] | None = None
     is_training_bounded: bool = False
 
@@ -42,6 +44,7 @@ PROFILES = {
         refined_codes=1,
         synthesized_families=1,
         answer_tokens=160,
+        benchmark_notes=12,
         systems=("index_lookup", "base_cot", "sft_code_only", "scl"),
         is_training_bounded=True,
     ),
@@ -86,6 +89,15 @@ class Settings(BaseSettings):
         "packaged", description="Sentence encoder: `packaged`, a directory, or a Hugging Face model id."
     )
     nearest_index: Literal["exact", "hnsw"] = Field("exact", description="Kind of the nearest-code index.")
+    constrain_codes: bool = Field(
+        default=False, description="Systems may write billable codes only, where the backend can hold a model to that."
+    )
+    repair_codes: bool = Field(
+        default=False, description="Replace an invalid code by the billable one of the nearest title, marked as repaired."
+    )
+    report_restricted_notes: bool = Field(
+        default=False, description="Show notes of restricted corpora in the report; whoever can open the file can read them."
+    )
     training_processes: int = Field(1, ge=1, description="Processes that train an adapter together, one GPU each.")
     threads: int | None = Field(None, ge=1, description="CPU threads of models; unset: all cores.")
 

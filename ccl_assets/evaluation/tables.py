@@ -16,6 +16,8 @@ PREDICTED_CODES = pa.list_(
                 pa.field("begin", pa.int32()),
                 pa.field("end", pa.int32()),
                 pa.field("evidence_status", pa.string(), nullable=False),
+                pa.field("confidence", pa.float64()),
+                pa.field("repaired_from", pa.string()),
             ]
         ),
         nullable=False,
@@ -37,7 +39,8 @@ PREDICTIONS = TableContract(
             "predictions",
             PREDICTED_CODES,
             "Distinct codes in the order given: `is_valid` (billable in the release), quoted evidence with offsets, "
-            "`evidence_status` (`verbatim`, `repaired`, `ungrounded`, `none`).",
+            "`evidence_status` (`verbatim`, `repaired`, `ungrounded`, `none`), `confidence` (probability of the code's tokens, or "
+            "share of runs that gave it), `repaired_from` (the invalid code as written, where it was replaced).",
         ),
         Column("problems", STRINGS, "What the parser had to say of the output, one reason code each."),
         Column("prompt_token_count", INTEGER, "Tokens read, 0 for systems without a model."),
@@ -67,12 +70,18 @@ SCORES = TableContract(
         ),
         Column("macro_convention", STRING, "`gold`, `any`, or `none` for figures that are not macro averages."),
         Column("metric", STRING, "Name of the figure, e.g. `micro_f1`."),
+        Column(
+            "subset",
+            STRING,
+            "Codes the figure is about: `all`, `seen` or `unseen` in the corpus's training labels, `unseen:gold` (best tier of the "
+            "knowledge base), `frequency:1-5` (training labels), `chapter:09_I00-I99`.",
+        ),
         Column("value", REAL, "The figure, 0 to 1 for rates.", True),
         Column("lower", REAL, "Lower end of the 95 % bootstrap interval.", True),
         Column("upper", REAL, "Upper end of the 95 % bootstrap interval.", True),
         Column("document_count", INTEGER, "Units scored."),
         Column("resample_count", INTEGER, "Bootstrap resamples, 0 where no interval is given."),
     ),
-    key=("system", "benchmark", "unit", "label_space", "macro_convention", "metric"),
+    key=("system", "benchmark", "unit", "label_space", "macro_convention", "metric", "subset"),
     partition_column="system",
 )
