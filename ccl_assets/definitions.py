@@ -4,6 +4,7 @@ import dagster as dg
 
 from ccl_assets.contracts import CONTRACTS
 from ccl_assets.corpora import assets as corpora
+from ccl_assets.corpora import code_count_assets
 from ccl_assets.evaluation import assets as evaluation
 from ccl_assets.evidence import gold_assets, knowledge_base_assets, silver_assets, synthetic_assets
 from ccl_assets.icd import assets as icd
@@ -37,6 +38,7 @@ defs = dg.Definitions(
             icd,
             release_diff_assets,
             corpora,
+            code_count_assets,
             gold_assets,
             silver_assets,
             synthetic_assets,

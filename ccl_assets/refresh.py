@@ -73,7 +73,7 @@ def main() -> int:
     except (ValueError, RuntimeError, OSError) as error:
         print(f"{error}", file=sys.stderr)
         return _BAD_INPUT
-    partitions = {f"corpus/{table}": corpora for table in ("documents", "labels", "evidence")}
+    partitions = {f"corpus/{table}": corpora for table in ("documents", "labels", "evidence", "code_counts")}
     if chosen.limits.systems is not None:
         recipes = list(dict.fromkeys(recipe for name in chosen.limits.systems if (recipe := SYSTEMS[name].recipe)))
         partitions |= {f"sft/{asset}": recipes for asset in ("dataset", "adapter")}

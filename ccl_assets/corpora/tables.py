@@ -75,3 +75,16 @@ EVIDENCE = TableContract(
     partition_column="corpus",
     has_note_text=True,
 )
+
+CODE_COUNTS = TableContract(
+    "corpus/code_counts",
+    "Charts of each split that have a code.",
+    (
+        CORPUS_COLUMN,
+        Column("split", STRING, "`train`, `val`, `test`, or `unannotated`."),
+        Column("code", STRING, "Billable ICD-10-CM code of the active release, with its dot."),
+        Column("chart_count", INTEGER, "Charts of the split with the code."),
+    ),
+    key=("corpus", "split", "code"),
+    partition_column="corpus",
+)
