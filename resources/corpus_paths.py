@@ -23,6 +23,7 @@ class CorpusPaths:
         aci_bench: Folder of ACI-Bench's challenge data.
         aci_labels: CSV file, or a folder of them, with ICD labels for ACI-Bench.
         codiesp: Folder of CodiEsp v4.
+        codiesp_language: ``es``, or ``en`` for the machine translations that come with it.
     """
 
     mimic_iv_note: Path | None = None
@@ -33,9 +34,10 @@ class CorpusPaths:
     aci_bench: Path | None = None
     aci_labels: Path | None = None
     codiesp: Path | None = None
+    codiesp_language: str = "es"
 
     @classmethod
     def from_settings(cls, settings: Settings) -> CorpusPaths:
         """Take the paths from the settings, ``~`` expanded."""
-        values: dict[str, Path | None] = {field.name: getattr(settings, field.name) for field in fields(cls)}
-        return cls(**{name: path.expanduser() if path else None for name, path in values.items()})
+        values = {field.name: getattr(settings, field.name) for field in fields(cls)}
+        return cls(**{name: v.expanduser() if isinstance(v, Path) else v for name, v in values.items()})

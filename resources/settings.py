@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     aci_bench: Path | None = Field(None, description="Folder of ACI-Bench's challenge data.")
     aci_labels: Path | None = Field(None, description="CSV with ICD labels for ACI-Bench.")
     codiesp: Path | None = Field(None, description="Folder of CodiEsp v4.")
+    codiesp_language: Literal["es", "en"] = Field(
+        "es", description="Reports as written, or the machine translations that come with them (codes, no evidence)."
+    )
 
     model: str = Field("packaged", description="Base model: `packaged`, a directory, or a Hugging Face model id.")
     miner_model: str | None = Field(None, description="Model of extraction and refinement, if not the base model.")
@@ -93,10 +96,12 @@ class Settings(BaseSettings):
         default=False, description="Systems may write billable codes only, where the backend can hold a model to that."
     )
     repair_codes: bool = Field(
-        default=False, description="Replace an invalid code by the billable one of the nearest title, marked as repaired."
+        default=False,
+        description="Replace an invalid code by the billable one of the nearest title, marked as repaired.",
     )
     report_restricted_notes: bool = Field(
-        default=False, description="Show notes of restricted corpora in the report; whoever can open the file can read them."
+        default=False,
+        description="Show notes of restricted corpora in the report; whoever can open the file can read them.",
     )
     training_processes: int = Field(1, ge=1, description="Processes that train an adapter together, one GPU each.")
     threads: int | None = Field(None, ge=1, description="CPU threads of models; unset: all cores.")

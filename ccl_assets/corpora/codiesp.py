@@ -2,6 +2,9 @@
 
 ``{split}D.tsv`` gives the codes of a report, ``{split}X.tsv`` the places that support them, often in several parts that
 need not come in reading order. Both have no heading. A report is its own chart, though one article may hold several.
+
+The release also holds machine translations into English (``text_files_en``); the places are those of the Spanish text, so that
+translated reports have codes and no evidence.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from ccl_assets.corpora.documents import (
 
 SOURCE = "codiesp"
 _FOLDERS = {"train": "train", "dev": "val", "test": "test"}
+_TEXTS = {"es": "text_files", "en": "text_files_en"}
 _DIAGNOSIS, _PROCEDURE = "DIAGNOSTICO", "PROCEDIMIENTO"
 _AS_PUBLISHED = "take CodiEsp v4 as published"
 _EDGE = re.compile(r"^[\W_]+|[\W_]+$")
@@ -40,21 +44,25 @@ class _UnreadableLineError(ValueError):
 
 @dataclass(frozen=True)
 class CodiespSplit:
-    """The files of one split."""
+    """The files of one split; ``evidence`` is ``None`` where the texts are translations."""
 
     split: str
     codes: Path
-    evidence: Path
+    evidence: Path | None
     texts: tuple[Path, ...]
 
     @property
     def paths(self) -> list[Path]:
         """All files, for hashing."""
-        return [self.codes, self.evidence, *self.texts]
+        return [self.codes, *([self.evidence] if self.evidence else []), *self.texts]
 
 
-def find_splits(root: Path) -> list[CodiespSplit]:
+def find_splits(root: Path, language: str = "es") -> list[CodiespSplit]:
     """Find the splits that are there: ``train``, ``dev`` (called ``val`` here), ``test``.
+
+    Args:
+        root: Folder of CodiEsp v4.
+        language: ``es`` for the reports as written, ``en`` for their machine translations.
 
     Raises:
         CorpusFormatError: None is, or one is incomplete.
@@ -64,11 +72,12 @@ def find_splits(root: Path) -> list[CodiespSplit]:
         folder = root / name
         if not folder.is_dir():
             continue
-        texts = tuple(sorted((folder / "text_files").glob("*.txt")))
-        result = CodiespSplit(split, folder / f"{name}D.tsv", folder / f"{name}X.tsv", texts)
-        if not texts or not result.codes.is_file() or not result.evidence.is_file():
-            raise CorpusFormatError(folder, f"{name}D.tsv, {name}X.tsv or text_files/*.txt is missing", _AS_PUBLISHED)
-        found.append(result)
+        texts = tuple(sorted((folder / _TEXTS[language]).glob("*.txt")))
+        codes, evidence = folder / f"{name}D.tsv", folder / f"{name}X.tsv"
+        if not texts or not codes.is_file() or not evidence.is_file():
+            missing = f"{name}D.tsv, {name}X.tsv or {_TEXTS[language]}/*.txt is missing"
+            raise CorpusFormatError(folder, missing, _AS_PUBLISHED)
+        found.append(CodiespSplit(split, codes, evidence if language == "es" else None, texts))
     if not found:
         raise CorpusFormatError(root, "no folder train, dev or test", "set CCL_CODIESP to the folder that holds them")
     return found
@@ -95,7 +104,7 @@ def read(
             if (document := _read_document(path, files.split, counts, corpus, is_restricted))
         }
         labels = _read_labels(files, documents, counts)
-        spans = _read_evidence(files, documents, counts)
+        spans = _read_evidence(files.evidence, documents, counts) if files.evidence else {}
         unlabelled = {(span.document_id, span.code) for of_one in spans.values() for span in of_one} - {
             (label.document_id, label.code) for of_one in labels.values() for label in of_one
         }
@@ -138,13 +147,9 @@ def _read_labels(files: CodiespSplit, documents: dict[str, Document], counts: Lo
     return found
 
 
-def _read_evidence(
-    files: CodiespSplit, documents: dict[str, Document], counts: LoadCounts
-) -> dict[str, list[EvidenceSpan]]:
+def _read_evidence(path: Path, documents: dict[str, Document], counts: LoadCounts) -> dict[str, list[EvidenceSpan]]:
     found: dict[str, list[EvidenceSpan]] = {}
-    for line, (document_id, kind, source_code, reference, positions) in _read_tsv(
-        files.evidence, 5, "evidence", counts
-    ):
+    for line, (document_id, kind, source_code, reference, positions) in _read_tsv(path, 5, "evidence", counts):
         if kind == _PROCEDURE:
             counts.drop("evidence", "procedure")
             continue
@@ -154,7 +159,7 @@ def _read_evidence(
             document, code = _document_and_code(documents, document_id, source_code)
             span = _span(document, code, source_code, reference, positions, counts)
         except _UnreadableLineError as error:
-            counts.refuse("evidence", error.reason, files.evidence, line)
+            counts.refuse("evidence", error.reason, path, line)
             continue
         spans = found.setdefault(document_id, [])
         place = (code, span.begin, span.end)

@@ -95,6 +95,10 @@ def _aci_bench_files(paths: CorpusPaths) -> aci_bench.AciBenchFiles:
     return aci_bench.AciBenchFiles.find(_set(paths.aci_bench), paths.aci_labels)
 
 
+def _codiesp_splits(paths: CorpusPaths) -> list[codiesp.CodiespSplit]:
+    return codiesp.find_splits(_set(paths.codiesp), paths.codiesp_language)
+
+
 def _check_mimic_iv(paths: CorpusPaths) -> None:
     files = _mimic_iv_files(paths)
     check_columns(files.discharge, mimic_iv.NOTE_COLUMNS)
@@ -176,10 +180,8 @@ CORPORA: dict[str, CorpusSource] = {
             ("codiesp",),
             (),
             False,
-            lambda paths, counts, restricted: codiesp.read(
-                codiesp.find_splits(_set(paths.codiesp)), counts, is_restricted=restricted
-            ),
-            lambda paths: [path for split in codiesp.find_splits(_set(paths.codiesp)) for path in split.paths],
+            lambda paths, counts, restricted: codiesp.read(_codiesp_splits(paths), counts, is_restricted=restricted),
+            lambda paths: [path for split in _codiesp_splits(paths) for path in split.paths],
         ),
     )
 }

@@ -172,3 +172,18 @@ def test_the_published_layout_is_read(development_corpora):
     corpus = load(find_splits(development_corpora / "format_examples/codiesp"))
     assert [(label.code, label.source_code) for label in corpus.labels] == [("R10.9", "r10.9"), ("I10", "i10")]
     assert [span.evidence_text for span in corpus.evidence] == ["dolor intenso", "HTA"]
+
+
+def test_translated_reports_have_the_codes_and_no_evidence(development_corpora):
+    spanish, english = (load(find_splits(development_corpora / "codiesp_v4", language)) for language in ("es", "en"))
+    assert {(label.document_id, label.code) for label in english.labels} == {
+        (label.document_id, label.code) for label in spanish.labels
+    }
+    assert len(english.documents) == len(spanish.documents) == 750
+    assert not english.evidence
+    assert " the " in english.documents[0].text and " the " not in spanish.documents[0].text
+
+
+def test_a_release_without_translations_says_so(write_codiesp):
+    with pytest.raises(CorpusFormatError, match="text_files_en"):
+        find_splits(write_codiesp([]), "en")
