@@ -16,8 +16,8 @@ from ccl_assets.table_asset import Input, TableResult, inputs, table_asset
     description="How many charts of each split have each code: what is seen in training, and how often.",
     kinds={"python"},
     ins=inputs(
-        documents=Input(DOCUMENTS, columns=("corpus", "chart_id", "split")),
-        labels=Input(LABELS, columns=("corpus", "chart_id", "code")),
+        documents=Input(DOCUMENTS, columns=("corpus", "chart_id", "document_id", "split")),
+        labels=Input(LABELS, columns=("corpus", "chart_id", "document_id", "code")),
     ),
     partitions_def=CORPUS,
 )

@@ -5,22 +5,34 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+_COUNTED = ["corpus", "split", "code"]
+
 
 def code_counts(documents: pa.Table, labels: pa.Table) -> pa.Table:
-    """Charts per corpus, split and code; a chart with notes in two splits counts in both. Arrow all the way: there may be millions.
+    """Charts per corpus, split and code. Arrow all the way: there may be millions of labels.
+
+    A label of a note counts in the note's split, one of a whole chart in every split that has notes of it.
 
     Args:
-        documents: ``corpus/documents`` (corpus, chart_id, split).
-        labels: ``corpus/labels`` (corpus, chart_id, code).
+        documents: ``corpus/documents`` (corpus, chart_id, document_id, split).
+        labels: ``corpus/labels`` (corpus, chart_id, document_id, code).
 
     Returns:
         Columns corpus, split, code, chart_count, sorted by the first three.
     """
-    charts = documents.select(["corpus", "chart_id", "split"]).group_by(["corpus", "chart_id", "split"]).aggregate([])
-    coded = labels.select(["corpus", "chart_id", "code"]).group_by(["corpus", "chart_id", "code"]).aggregate([])
-    joined = coded.join(charts, ["corpus", "chart_id"], join_type="inner")
-    counted = joined.group_by(["corpus", "split", "code"]).aggregate([("chart_id", "count")])
-    named = counted.rename_columns({"chart_id_count": "chart_count"}).select(["corpus", "split", "code", "chart_count"])
-    counts = pc.cast(named["chart_count"], pa.int32())
-    order = [(name, "ascending") for name in ("corpus", "split", "code")]
-    return named.set_column(3, "chart_count", counts).sort_by(order).combine_chunks()
+    of_chart = pc.is_null(labels["document_id"])
+    of_charts = labels.filter(of_chart).select(["corpus", "chart_id", "code"])
+    of_notes = labels.filter(pc.invert(of_chart)).select(["corpus", "chart_id", "document_id", "code"])
+    chart_splits = documents.group_by(["corpus", "chart_id", "split"]).aggregate([])
+    note_splits = documents.select(["corpus", "document_id", "split"])
+    columns = ["corpus", "chart_id", "code", "split"]
+    joined = pa.concat_tables(
+        [
+            of_charts.join(chart_splits, ["corpus", "chart_id"], join_type="inner").select(columns),
+            of_notes.join(note_splits, ["corpus", "document_id"], join_type="inner").select(columns),
+        ]
+    )
+    counted = joined.group_by(columns).aggregate([]).group_by(_COUNTED).aggregate([("chart_id", "count")])
+    counts = pc.cast(counted["chart_id_count"], pa.int32())
+    table = counted.select(_COUNTED).append_column("chart_count", counts)
+    return table.sort_by([(name, "ascending") for name in _COUNTED]).combine_chunks()

@@ -58,7 +58,8 @@ def estimate(
     rare codes like MDACE's (200 of 61 units, 60 of 500 units): micro figures 95-97 % in both; macro figures 84 % at 61
     units (86-87 % without the shift) and 88-92 % at 500 units (75-88 % without it).
 
-    Resamples in which a figure is undefined are left out of its interval. One unit alone has no interval.
+    Resamples in which a figure is undefined are left out of its interval. One unit alone has no interval, nor has a figure
+    that is a count.
 
     Args:
         counts: Counts per unit, rows 0 to ``unit_count - 1``.
@@ -83,7 +84,8 @@ def estimate_differences(
     resample_count: int = RESAMPLES,
     seed: int = SEED,
 ) -> dict[Key, Estimate]:
-    """First less second for every figure, both systems resampled alike; rows of both must be the same units."""
+    """First less second for every figure but counts, both systems resampled alike; rows of both must be the same units."""
+    figures = {key: figure for key, figure in figures.items() if not figure.is_count}
     weights = np.ones((unit_count, 1))
     points = [_evaluate(counts, figures, weights) for counts in (first, second)]
     draws = [_draws(counts, unit_count, figures, resample_count, seed) for counts in (first, second)]
@@ -112,8 +114,9 @@ def resample_weights(unit_count: int, resample_count: int, seed: int) -> Values:
 def _draws(
     counts: Counts, unit_count: int, figures: Mapping[Key, Figure], resample_count: int, seed: int
 ) -> dict[Key, Values]:
-    """Every figure in every resample; empty where no interval can be given."""
-    if unit_count < 2 or resample_count < 1:
+    """Every figure but counts in every resample; empty where no interval can be given."""
+    figures = {key: figure for key, figure in figures.items() if not figure.is_count}
+    if unit_count < 2 or resample_count < 1 or not figures:
         return {}
     weights = resample_weights(unit_count, resample_count, seed)
     rows = max(1, *(max(len(tally.unit), tally.group_count) for tally in counts.values()))

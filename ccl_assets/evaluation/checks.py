@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from ccl_assets.evaluation.figures import NOT_SHARES
 from ccl_assets.gate import Gate
 
 _SHOWN = 5
@@ -13,8 +15,9 @@ PREDICTION_GATES = {
     "every_document_predicted": "Every document of the benchmark has a row.",
     "codes_valid": "All predicted codes are billable in the release (warns, with the rate).",
 }
-SCORE_GATES = {"scores_in_bounds": "Every figure and interval that is a rate lies between 0 and 1."}
-_NOT_RATES = {"codes_per_document"}
+SCORE_GATES = {
+    "scores_in_bounds": "Every figure and interval that is a share lies between 0 and 1; numbers are not negative."
+}
 
 
 def every_document_predicted(rows: Sequence[dict[str, Any]], expected: Collection[str]) -> Gate:
@@ -42,13 +45,12 @@ def codes_valid(rows: Sequence[dict[str, Any]]) -> Gate:
 
 
 def scores_in_bounds(rows: Sequence[dict[str, Any]]) -> Gate:
-    """Rates lie in [0, 1]."""
-    odd = [
-        f"{row['metric']} ({row['unit']}, {row['label_space']})"
-        for row in rows
-        if row["metric"] not in _NOT_RATES
-        and any(value is not None and not 0 <= value <= 1 for value in (row["value"], row["lower"], row["upper"]))
-    ]
+    """Shares lie in [0, 1], numbers are finite and not negative."""
+    odd = []
+    for row in rows:
+        most = sys.float_info.max if row["metric"] in NOT_SHARES else 1
+        if any(value is not None and not 0 <= value <= most for value in (row["value"], row["lower"], row["upper"])):
+            odd.append(f"{row['metric']} ({row['benchmark']}, {row['unit']}, {row['label_space']}, {row['subset']})")
     return Gate(
         "scores_in_bounds",
         not odd,

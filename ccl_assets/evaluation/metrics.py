@@ -49,6 +49,13 @@ class Tally:
         values = np.asarray(counts, dtype=np.float64)
         return cls(np.arange(len(values)), np.zeros(len(values), dtype=np.intp), values, 1)
 
+    def of_groups(self, groups: Indices) -> Tally:
+        """The same counts for some groups only, which are numbered from 0 in the order given."""
+        place = np.full(self.group_count, -1, dtype=np.intp)
+        place[groups] = np.arange(len(groups))
+        kept = place[self.group] >= 0
+        return Tally(self.unit[kept], place[self.group[kept]], self.count[kept], len(groups))
+
     def totals(self, weights: Values) -> Values:
         """Sum over units, each times its weight.
 
@@ -83,10 +90,12 @@ class Figure:
     Attributes:
         aggregate: Totals (groups by weightings) to one value per weighting, NaN where undefined.
         is_macro: A mean over codes. Which codes take part changes from resample to resample, which moves its mean.
+        is_count: How much there is rather than how well it was done: has no interval and takes part in no difference.
     """
 
     aggregate: Aggregation
     is_macro: bool = False
+    is_count: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,10 +122,15 @@ class UnitCodes:
         return hits, self.predicted - hits, self.gold - hits
 
 
+def distinct_codes(units: Sequence[UnitCodes]) -> list[str]:
+    """Gold and predicted codes of all units, sorted: the groups of :func:`outcome_counts`."""
+    return sorted(set[str]().union(*(codes for unit in units for codes in (unit.gold, unit.predicted))))
+
+
 def outcome_counts(units: Sequence[UnitCodes]) -> Counts:
     """True positives, false positives and false negatives of each unit and code."""
     outcomes = [unit.outcomes() for unit in units]
-    codes = sorted(set().union(*(kind for unit in outcomes for kind in unit)))
+    codes = distinct_codes(units)
     column = {code: position for position, code in enumerate(codes)}
     return {
         name: Tally.of(((row, column[code]) for row, unit in enumerate(outcomes) for code in unit[kind]), len(codes))
@@ -175,9 +189,26 @@ def macro_f1_any(totals: Totals) -> Values:
     return _macro_f1(totals, totals["true_positive"] + totals["false_positive"] + totals["false_negative"])
 
 
+def gold_pairs(totals: Totals) -> Values:
+    """Pairs of unit and code to be found."""
+    hits, _, missed = _summed(totals)
+    return hits + missed
+
+
+def predicted_pairs(totals: Totals) -> Values:
+    """Pairs of unit and code that were predicted."""
+    hits, false, _ = _summed(totals)
+    return hits + false
+
+
 def rate(totals: Totals) -> Values:
     """Hits / cases; undefined (NaN) without a case."""
     return _ratio(totals["hit"].sum(axis=0), totals["case"].sum(axis=0))
+
+
+def per_hundred(totals: Totals) -> Values:
+    """Hits per hundred cases; undefined (NaN) without a case."""
+    return 100 * rate(totals)
 
 
 def _macro_f1(totals: Totals, support: Values) -> Values:

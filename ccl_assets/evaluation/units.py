@@ -11,8 +11,9 @@ that nobody showed it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -47,18 +48,27 @@ class Answer:
     """What a system said of one document.
 
     Attributes:
-        codes: Distinct codes.
+        ranked: Distinct codes in the order given.
         valid_codes: Those billable in the release the system was run with.
         evidence: The spans quoted, those found nowhere in the note included.
         quote_count: Codes that came with a quote.
         verbatim_count: Quotes that stand in the note word for word, white space aside.
+        confidences: By code, where the system says how sure it is.
+        repaired_count: Codes that replaced an invalid one.
     """
 
-    codes: frozenset[str]
+    ranked: tuple[str, ...]
     valid_codes: frozenset[str]
     evidence: tuple[EvidenceSpan, ...]
     quote_count: int
     verbatim_count: int
+    confidences: Mapping[str, float]
+    repaired_count: int
+
+    @cached_property
+    def codes(self) -> frozenset[str]:
+        """Distinct codes."""
+        return frozenset(self.ranked)
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,11 @@ class Benchmark:
     def has_evidence(self) -> bool:
         """Whether people marked evidence in any of its notes."""
         return any(document.evidence for document in self.documents.values())
+
+    @property
+    def has_note_charts(self) -> bool:
+        """Whether every chart is one note with codes of its own."""
+        return self.has_note_labels and len(self.chart_codes) == len(self.documents)
 
     def unit_kinds(self) -> tuple[UnitKind, ...]:
         """The units the labels allow."""
@@ -190,11 +205,30 @@ def read_answers(predictions: pa.Table, benchmark: Benchmark) -> dict[str, Answe
     return answers
 
 
-def benchmarks_of(predictions: pa.Table, documents: pa.Table, labels: pa.Table, evidence: pa.Table) -> list[Benchmark]:
+def benchmarks_of(
+    predictions: pa.Table, documents: pa.Table, labels: pa.Table, evidence: pa.Table
+) -> Iterator[Benchmark]:
     """The benchmarks a predictions table holds rows of, sorted by name."""
+    for corpus, split in splits_of(predictions):
+        yield read_benchmark(corpus, split, documents, labels, evidence)
+
+
+def only_system(predictions: pa.Table) -> str:
+    """The system whose predictions these are.
+
+    Raises:
+        ScoringInputError: There are several.
+    """
+    systems = predictions["system"].unique().to_pylist()
+    if len(systems) != 1:
+        raise ScoringInputError(f"expected predictions of one system, found {sorted(systems)}; filter by `system`")
+    return str(systems[0])
+
+
+def splits_of(predictions: pa.Table) -> list[tuple[str, str]]:
+    """Corpus and split of the benchmarks a predictions table holds rows of, sorted."""
     names = predictions.select(["corpus", "split"]).group_by(["corpus", "split"]).aggregate([]).to_pylist()
-    pairs = sorted((row["corpus"], row["split"]) for row in names)
-    return [read_benchmark(corpus, split, documents, labels, evidence) for corpus, split in pairs]
+    return sorted((row["corpus"], row["split"]) for row in names)
 
 
 def _answer(document_id: str, predictions: Sequence[Mapping[str, Any]]) -> Answer:
@@ -205,11 +239,13 @@ def _answer(document_id: str, predictions: Sequence[Mapping[str, Any]]) -> Answe
         fragments = ((row["begin"], row["end"]),) if has_place else ()
         spans.append(EvidenceSpan(document_id, row["code"], fragments, row["evidence"] or ""))
     return Answer(
-        codes=frozenset(row["code"] for row in predictions),
+        ranked=tuple(dict.fromkeys(row["code"] for row in predictions)),
         valid_codes=frozenset(row["code"] for row in predictions if row["is_valid"]),
         evidence=tuple(spans),
         quote_count=len(quoted),
         verbatim_count=sum(row["evidence_status"] == "verbatim" for row in quoted),
+        confidences={row["code"]: row["confidence"] for row in predictions if row["confidence"] is not None},
+        repaired_count=sum(row["repaired_from"] is not None for row in predictions),
     )
 
 

@@ -12,6 +12,8 @@ from ccl_assets.evaluation.tables import PREDICTIONS
 
 BILLABLE = frozenset({"I10", "E11.9", "E11.65", "I50.9", "N17.9", "J18.9", "A41.9"})
 Quote = tuple[str, str]  # code, words; words that stand in the note become a verbatim quote
+# code, words (or None), confidence, the code that was repaired
+Predicted = Quote | tuple[str, str | None, float | None] | tuple[str, str | None, float | None, str]
 
 
 @dataclass(frozen=True)
@@ -91,15 +93,15 @@ class Bench:
 
     def answers(
         self,
-        given: Mapping[str, Sequence[str | Quote]],
+        given: Mapping[str, Sequence[str | Predicted]],
         system: str = "ours",
         unasked: Sequence[str] = (),
     ) -> pa.Table:
-        """Predictions of a system: per document codes, each alone or with its quote."""
+        """Predictions of a system: per document codes, each alone or with its quote, confidence and origin."""
         rows = []
         for note in self.notes:
             codes = [
-                self._predicted(note, *((one, None) if isinstance(one, str) else one))
+                self._predicted(note, *((one,) if isinstance(one, str) else one))
                 for one in given.get(note.document_id, ())
             ]
             rows.append(
@@ -123,7 +125,13 @@ class Bench:
         return PREDICTIONS.table(rows)
 
     @staticmethod
-    def _predicted(note: Note, code: str, words: str | None) -> dict[str, Any]:
+    def _predicted(
+        note: Note,
+        code: str,
+        words: str | None = None,
+        confidence: float | None = None,
+        repaired_from: str | None = None,
+    ) -> dict[str, Any]:
         begin = note.text.find(words) if words is not None else -1
         status = "none" if words is None else "verbatim" if begin >= 0 else "ungrounded"
         return {
@@ -133,6 +141,8 @@ class Bench:
             "begin": begin if begin >= 0 else None,
             "end": begin + len(words or "") if begin >= 0 else None,
             "evidence_status": status,
+            "confidence": confidence,
+            "repaired_from": repaired_from,
         }
 
 

@@ -82,6 +82,24 @@ def test_totals_equal_a_dense_matrix_product() -> None:
     assert np.array_equal(tally.totals(weights), dense.T @ weights)
 
 
+def test_some_groups_have_the_counts_they_have_among_all() -> None:
+    tally = Tally.of([(0, 0), (1, 2), (2, 2), (1, 3)], 4)
+    weights = np.array([[1.0, 2.0], [1.0, 0.0], [1.0, 3.0]])
+    for groups in ([2, 3], [0], [1], [], [3, 0]):
+        chosen = tally.of_groups(np.array(groups, dtype=np.intp))
+        assert np.array_equal(chosen.totals(weights), tally.totals(weights)[groups])
+
+
+def test_pair_counts_and_rates_per_hundred() -> None:
+    units = [UnitCodes({"I10", "E11.9"}, {"I10", "I50.9"}), UnitCodes({"N17.9"}, set())]
+    counts = metrics.outcome_counts(units)
+    assert metrics.distinct_codes(units) == ["E11.9", "I10", "I50.9", "N17.9"]
+    assert point(counts, metrics.gold_pairs, 2) == 3
+    assert point(counts, metrics.predicted_pairs, 2) == 2
+    assert point(metrics.rate_counts([1, 2], [4, 8]), metrics.per_hundred, 2) == 25
+    assert math.isnan(point(metrics.rate_counts([0], [0]), metrics.per_hundred, 1))
+
+
 code_sets = st.frozensets(st.sampled_from(CODES))
 
 
@@ -106,6 +124,45 @@ def test_figures_equal_scikit_learn(pairs: list[tuple[frozenset[str], frozenset[
     supported, seen = gold.any(axis=0), gold.any(axis=0) | predicted.any(axis=0)
     assert found["gold"] == pytest.approx(per_code[supported].mean() if supported.any() else np.nan, nan_ok=True)
     assert found["any"] == pytest.approx(per_code[seen].mean() if seen.any() else np.nan, nan_ok=True)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(code_sets, code_sets), min_size=1, max_size=8), st.sets(st.sampled_from(CODES), min_size=1))
+def test_figures_of_a_subset_equal_scikit_learn_with_its_labels(
+    pairs: list[tuple[frozenset[str], frozenset[str]]], subset: set[str]
+) -> None:
+    from sklearn.metrics import precision_recall_fscore_support
+    from sklearn.preprocessing import MultiLabelBinarizer
+
+    units = [UnitCodes(gold, predicted) for gold, predicted in pairs]
+    columns = [place for place, code in enumerate(metrics.distinct_codes(units)) if code in subset]
+    groups = np.array(columns, dtype=np.intp)
+    counts = {name: tally.of_groups(groups) for name, tally in metrics.outcome_counts(units).items()}
+
+    indicator = MultiLabelBinarizer(classes=CODES)
+    gold, predicted = indicator.fit_transform([it for it, _ in pairs]), indicator.transform([it for _, it in pairs])
+    labels = [CODES.index(code) for code in sorted(subset)]
+    expected = precision_recall_fscore_support(gold, predicted, labels=labels, average="micro", zero_division=np.nan)[
+        :3
+    ]
+    figures = (metrics.micro_precision, metrics.micro_recall, metrics.micro_f1)
+    assert [point(counts, figure, len(units)) for figure in figures] == pytest.approx(expected, nan_ok=True)
+    assert point(counts, metrics.gold_pairs, len(units)) == gold[:, labels].sum()
+
+
+@given(st.lists(st.tuples(code_sets, code_sets), min_size=1, max_size=8))
+def test_category_micro_f1_equals_scikit_learn_on_categories(
+    pairs: list[tuple[frozenset[str], frozenset[str]]],
+) -> None:
+    from sklearn.metrics import f1_score
+    from sklearn.preprocessing import MultiLabelBinarizer
+
+    cut = [({code[:3] for code in gold}, {code[:3] for code in predicted}) for gold, predicted in pairs]
+    indicator = MultiLabelBinarizer(classes=sorted({code[:3] for code in CODES}))
+    gold, predicted = indicator.fit_transform([it for it, _ in cut]), indicator.transform([it for _, it in cut])
+    counts = metrics.micro_counts([UnitCodes(*pair).categories() for pair in pairs])
+    expected = f1_score(gold, predicted, average="micro", zero_division=np.nan)
+    assert point(counts, metrics.micro_f1, len(pairs)) == pytest.approx(expected, nan_ok=True)
 
 
 @given(st.lists(st.tuples(code_sets, code_sets), min_size=1, max_size=8))

@@ -69,6 +69,39 @@ def test_fragments_out_of_order_are_put_in_reading_order() -> None:
     assert span((13, 19), (0, 5)) == span((0, 5), (13, 19))
 
 
+def test_fragments_that_overlap_count_their_tokens_once() -> None:
+    overlapping = span((0, 12), (6, 19))  # "Acute kidney", "kidney injury"
+    found = matches([overlapping], [span(FIRST)])
+    assert found["span_exact"] == (1, 0, 0)
+    assert found["span_position_independent"] == (0, 1, 1)  # "acute kidney kidney injury"
+    assert found["token_exact"] == (3, 0, 0)
+
+
+def test_an_unbroken_quote_over_a_gap_has_the_words_between_as_false_positives() -> None:
+    found = matches([span((0, 5), (28, 33))], [span((0, 33))])  # "Acute ... acute"
+    assert found["span_exact"] == (1, 0, 0)
+    assert found["token_exact"] == (2, 3, 0)
+    assert found["token_position_independent"] == (1, 3, 0)  # "acute" counts once
+
+
+def test_words_are_compared_without_regard_to_case_and_codes_are_not() -> None:
+    note = "HTN. htn."
+    found = matches([span((0, 3))], [span((5, 8))], note)
+    assert found["span_position_independent"] == found["token_position_independent"] == (1, 0, 0)
+    assert matches([span((0, 3), code="i10")], [span((0, 3), code="I10")], note)["span_exact"] == (0, 1, 1)
+
+
+def test_one_span_for_two_codes_counts_for_each() -> None:
+    gold = [span(FIRST), span(FIRST, code="N18.9")]
+    assert matches(gold, [span(FIRST)])["span_exact"] == (1, 0, 1)
+    assert matches(gold, gold[::-1])["token_exact"] == (6, 0, 0)
+
+
+def test_the_same_quote_twice_is_one_prediction() -> None:
+    assert matches([span(FIRST)], [span(SECOND), span(SECOND)])["span_exact"] == (0, 1, 1)
+    assert matches([span(FIRST)], [span(FIRST), span(FIRST)])["span_exact"] == (1, 0, 0)
+
+
 def test_the_same_span_in_another_note_of_the_chart_matches_by_text_only() -> None:
     other = span(FIRST, document="e")
     found = match_keys(
@@ -115,6 +148,9 @@ def test_spans_of_one_code_parted_by_punctuation_are_merged() -> None:
         ("N17.9", ((15, 17),)),
     ]
     assert merge_adjacent([span((0, 10)), span((5, 8))], text) == [span((0, 10))]
+    assert merge_adjacent(parts[::-1], text) == merged  # in whatever order they come
+    broken = span((0, 3), (15, 17))
+    assert merge_adjacent([span((5, 10)), broken], text) == [broken, span((5, 10))]  # a broken one stays as it is
 
 
 def test_no_evidence_on_either_side_is_no_match_and_no_error() -> None:

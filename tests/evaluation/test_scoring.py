@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from ccl_assets.evaluation.scoring import paired_differences, score_chapters, score_system
+from ccl_assets.evaluation.checks import scores_in_bounds
+from ccl_assets.evaluation.scoring import paired_differences, score_system
 from ccl_assets.evaluation.tables import SCORES
 from ccl_assets.evaluation.units import ScoringInputError, read_benchmark
 
@@ -112,7 +113,8 @@ def test_nothing_asked_gives_rows_without_figures(two_charts, billable) -> None:
     answers = two_charts.answers({}, unasked=["d1", "d2", "d3"])
     rows = score_system(answers, **two_charts.tables, codes=billable)
     assert rows
-    assert {(row["value"], row["lower"], row["upper"]) for row in rows} == {(None, None, None)}
+    pair_counts = {"gold_pairs": 0, "predicted_pairs": 0}
+    assert all(row["value"] == pair_counts.get(row["metric"]) and row["lower"] is row["upper"] is None for row in rows)
     assert {(row["document_count"], row["resample_count"]) for row in rows} == {(0, 0)}
     other = two_charts.answers({}, "theirs", unasked=["d1", "d2", "d3"])
     assert {row["value"] for row in paired_differences(answers, other, **two_charts.tables, codes=billable)} == {None}
@@ -121,7 +123,6 @@ def test_nothing_asked_gives_rows_without_figures(two_charts, billable) -> None:
 def test_no_predictions_give_no_rows(two_charts, billable) -> None:
     empty = two_charts.answers({}).slice(0, 0)
     assert score_system(empty, **two_charts.tables, codes=billable) == []
-    assert score_chapters(empty, **two_charts.tables, codes=billable) == []
     assert paired_differences(empty, empty, **two_charts.tables, codes=billable) == []
 
 
@@ -130,6 +131,46 @@ def test_a_benchmark_without_labels_has_rates_only(bench, note, billable) -> Non
     rows = score_system(benchmark.answers({"d1": ["I10"]}), **benchmark.tables, codes=billable)
     assert value(rows, "valid_code_rate") == 1
     assert not [row for row in rows if "f1" in row["metric"]]
+
+
+def test_all_empty_answers_are_scored_as_such(two_charts, billable) -> None:
+    rows = score_system(two_charts.answers({}), **two_charts.tables, codes=billable, resample_count=20)
+    assert value(rows, "micro_recall") == value(rows, "micro_f1") == value(rows, "macro_f1", macro="gold") == 0
+    assert value(rows, "micro_precision") is value(rows, "valid_code_rate") is None
+    assert value(rows, "empty_output_rate") == 1
+    assert (value(rows, "gold_pairs"), value(rows, "predicted_pairs")) == (4, 0)
+    assert SCORES.violations(SCORES.table(rows)) == []
+
+
+def test_one_chart_has_figures_without_intervals(bench, note, billable) -> None:
+    benchmark = bench([note("d1", "c1", ["I10", "E11.9"], "HTN", marked=[("I10", "HTN")])])
+    rows = score_system(benchmark.answers({"d1": [("I10", "HTN")]}), **benchmark.tables, codes=billable)
+    assert value(rows, "micro_recall") == 1 / 2
+    assert {(row["lower"], row["upper"], row["resample_count"]) for row in rows} == {(None, None, 0)}
+
+
+def test_no_documents_at_all_is_told_unless_nothing_was_predicted(two_charts, billable) -> None:
+    nothing = {name: table.slice(0, 0) for name, table in two_charts.tables.items()}
+    with pytest.raises(ScoringInputError, match=r"3 predicted documents are not in corpus/documents.*materialize"):
+        score_system(two_charts.answers({"d1": ["I10"]}), **nothing, codes=billable)
+    assert score_system(two_charts.answers({}).slice(0, 0), **nothing, codes=billable) == []
+
+
+def test_documents_without_labels_or_evidence_tables_have_rates_only(two_charts, billable) -> None:
+    bare = two_charts.tables | {name: two_charts.tables[name].slice(0, 0) for name in ("labels", "evidence")}
+    rows = score_system(two_charts.answers({"d1": ["I10"]}), **bare, codes=billable, resample_count=20)
+    assert {row["unit"] for row in rows} == {"chart"}
+    assert not [row["metric"] for row in rows if "f1" in row["metric"] or row["metric"].endswith("_pairs")]
+    assert value(rows, "valid_code_rate") == 1
+
+
+def test_figures_out_of_their_bounds_fail_the_gate(two_charts, billable) -> None:
+    rows = score_system(two_charts.answers({"d1": ["I10"]}), **two_charts.tables, codes=billable, resample_count=20)
+    assert scores_in_bounds(rows).passed
+    for metric, wrong in (("micro_f1", 1.01), ("gold_pairs", -1.0), ("codes_per_document", float("nan"))):
+        gate = scores_in_bounds([row | {"value": wrong} if row["metric"] == metric else row for row in rows])
+        assert not gate.passed
+        assert metric in str(gate.details)
 
 
 def test_other_splits_and_corpora_do_not_mix_in(two_charts, bench, note, billable) -> None:
@@ -160,20 +201,6 @@ def test_a_difference_is_the_first_less_the_second(two_charts, billable) -> None
     for unit in ("chart", "note"):
         found = value(rows, "micro_f1", unit)
         assert found == pytest.approx(value(scored[0], "micro_f1", unit) - value(scored[1], "micro_f1", unit))
-
-
-def test_chapters_count_pairs_and_set_unknown_codes_apart(two_charts, billable) -> None:
-    answers = two_charts.answers({"d1": ["I10", "QQQ"], "d3": ["J18.9"]})
-    rows = score_chapters(answers, **two_charts.tables, codes=billable)
-    found = {row["chapter"]: (row["gold_count"], row["predicted_count"], row["correct_count"]) for row in rows}
-    assert found == {
-        "04_E00-E89": (1, 0, 0),
-        "09_I00-I99": (1, 1, 1),
-        "10_J00-J99": (1, 1, 1),
-        "14_N00-N99": (1, 0, 0),
-        "none": (0, 1, 0),
-    }
-    assert rows[1]["micro_f1"] == 1
 
 
 def test_errors_name_the_document_and_never_quote_the_note(two_charts, billable) -> None:
