@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 # Third characters other than digits are A and B in every release so far (C7B, M1A, Z3A), which keeps "A1c" out; a second one that
 # is no digit has QA0 alone.
@@ -14,52 +15,64 @@ _LIST_SEPARATOR = re.compile(r"\s*(?:[,;/&]|\band\b)\s*")
 _EDGES = (("**", "**"), ("__", "__"), ('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"), ("«", "»"), ("`", "`"))
 
 
+class WrittenCode(NamedTuple):
+    """A code as a line has it, normalized, with the title beside it; ``line[begin:end]`` is the code as written."""
+
+    code: str
+    title: str
+    begin: int
+    end: int
+
+
 def normalize_code(code: str) -> str:
     """Write a code as the project does: upper case, dot after the third character (``e1122`` -> ``E11.22``)."""
     bare = re.sub(r"[.\s]", "", code).upper()
     return bare if len(bare) <= 3 else f"{bare[:3]}.{bare[3:]}"
 
 
-def parse_code_line(line: str) -> list[tuple[str, str]]:
-    """``(code, title)`` of a line, several where it is a list of codes; empty where there is none."""
+def parse_code_line(line: str) -> list[WrittenCode]:
+    """The code of a line, several where it is a list of codes; empty where there is none."""
     match = _LEADING_CODE.match(line)
     if match is None:
         return _parse_trailing_code(line)
-    code = normalize_code(match["code"])
-    rest = line[match.end() :]
-    if (listed := _parse_list(rest)) is not None:
-        return [(code, ""), *((other, "") for other in listed)]
-    separator = _SEPARATOR.match(rest)
-    title = rest[separator.end() :] if separator else rest
-    return [(code, strip_edges(title.strip(" *_,;|")))]
+    first = _written(match)
+    if (listed := _parse_list(line, match.end())) is not None:
+        return [first, *listed]
+    separator = _SEPARATOR.match(line, match.end())
+    title = line[separator.end() if separator else match.end() :]
+    return [first._replace(title=strip_edges(title.strip(" *_,;|")))]
 
 
-def _parse_list(rest: str) -> list[str] | None:
-    """The further codes of ``, E11.9; I10``; ``None`` if the text is not a list of codes."""
-    codes = []
-    position = 0
-    while position < len(rest):
-        separator = _LIST_SEPARATOR.match(rest, position)
+def _written(match: re.Match[str]) -> WrittenCode:
+    return WrittenCode(normalize_code(match["code"]), "", *match.span("code"))
+
+
+def _parse_list(line: str, position: int) -> list[WrittenCode] | None:
+    """The further codes of ``, E11.9; I10``; ``None`` if what follows ``position`` is not a list of codes."""
+    codes: list[WrittenCode] = []
+    while position < len(line):
+        separator = _LIST_SEPARATOR.match(line, position)
         if separator is None or not separator.group().strip():
             return None
-        if separator.end() == len(rest):
+        if separator.end() == len(line):
             break
-        match = _LEADING_CODE.match(rest, separator.end())
+        match = _LEADING_CODE.match(line, separator.end())
         if match is None:
             return None
-        codes.append(normalize_code(match["code"]))
+        codes.append(_written(match))
         position = match.end()
     return codes or None
 
 
-def _parse_trailing_code(line: str) -> list[tuple[str, str]]:
+def _parse_trailing_code(line: str) -> list[WrittenCode]:
     """A code behind its title: ``Essential hypertension (I10)``, ``Essential hypertension – I10``."""
     title, _, last = line.rpartition(" ")
     bare = last.strip("()[]*_`.,;:|-–—")
     is_set_off = last.startswith(("(", "[", "*")) or title.endswith(tuple("-–—:|=>"))
     if not title or not is_set_off or not WHOLE_CODE.fullmatch(bare):
         return []
-    return [(normalize_code(bare), title.rstrip(" -–—:|=>*_"))]
+    begin = line.rindex(bare)
+    return [WrittenCode(normalize_code(bare), title.rstrip(" -–—:|=>*_"), begin, begin + len(bare))]
 
 
 def is_unmistakable(line: str) -> bool:
@@ -70,8 +83,8 @@ def is_unmistakable(line: str) -> bool:
     match = _LEADING_CODE.match(line)
     if match is None:
         return bool(_parse_trailing_code(line))
-    rest = line[match.end() :]
-    return not rest.strip() or _SEPARATOR.match(rest) is not None or _parse_list(rest) is not None
+    end = match.end()
+    return not line[end:].strip() or _SEPARATOR.match(line, end) is not None or _parse_list(line, end) is not None
 
 
 def strip_edges(text: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -122,6 +122,9 @@ class TermTable:
 
     def __len__(self) -> int:
         return len(self._codes)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._codes)
 
     def longest_match(self, words: Sequence[str], start: int, stop: int) -> tuple[str, int] | None:
         """Code and word count of the longest term that begins at ``start`` and ends at or before ``stop``."""

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
-from ccl_assets.coding.output_format import parse_coding
+from ccl_assets.coding.code_repair import CodeRepair
+from ccl_assets.coding.output_format import CodeEntry, parse_coding
 from ccl_assets.evidence.grounding import ground_span
 
 NO_EVIDENCE = "none"
 TITLE_DIFFERS = "title_differs"
+REPAIRED_CODE = "repaired_code"
 
 
 class PredictedCode(TypedDict):
     """One element of the ``predictions`` column of ``eval/predictions``.
 
     Offsets are end-exclusive code points of the raw note. ``evidence`` is the note's own wording where it was found,
-    the quote as given where it was not (``ungrounded``), ``None`` where there was none (``none``).
+    the quote as given where it was not (``ungrounded``), ``None`` where there was none (``none``). ``confidence`` is between 0
+    and 1: the probability that the model gave the tokens of the code, or the share of its runs that had the code; ``None`` where
+    unknown. ``repaired_from`` is the invalid code (normalized) that the model wrote where ``code`` replaces it.
     """
 
     code: str
@@ -26,6 +30,8 @@ class PredictedCode(TypedDict):
     begin: int | None
     end: int | None
     evidence_status: str
+    confidence: float | None
+    repaired_from: str | None
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,8 @@ class CodedNote:
 
     Attributes:
         document_id: As in the request.
-        raw_output: The model's own words, those of several windows one after the other; ``None`` without a model.
+        raw_output: The model's own words, those of several windows one after the other, several runs below a line
+            ``=== run 1 ===`` each; ``None`` without a model.
         predictions: Distinct codes; with windows, those of the first window first.
         problems: Distinct reason codes.
         prompt_token_count: Tokens read, all windows together; 0 without a model.
@@ -98,11 +105,14 @@ def read_answer(
     billable: Container[str],
     titles: Mapping[str, str] | None = None,
     given_evidence: Sequence[str] = (),
+    *,
+    probability: Callable[[int, int], float | None] = lambda begin, end: None,
+    repair: CodeRepair | None = None,
 ) -> ReadAnswer:
     """Read an answer in the coding output format.
 
-    Equal quotes are given to successive places of the note, as the format lists evidence in note order. Nothing is put
-    right except the wording of a quote: an invalid code stays, marked as such, and counts against the system.
+    Equal quotes are given to successive places of the note, as the format lists evidence in note order. Without ``repair`` nothing
+    is put right except the wording of a quote: an invalid code stays, marked as such, and counts against the system.
 
     Args:
         note_text: The text the model was shown.
@@ -111,37 +121,52 @@ def read_answer(
         titles: Title per code; where given, a code whose written title is another one's is reported as
             ``title_differs`` (small models write the right title beside an invented code).
         given_evidence: Evidence lines that stood in the prompt.
+        probability: Probability the model gave to ``raw_output[begin:end]``.
+        repair: Replaces invalid codes by their title, reported as ``repaired_code``. One that is replaced by a code the answer has
+            anyway is left out.
     """
     parsed = parse_coding(raw_output, given_evidence)
     problems = dict.fromkeys(parsed.problems)
-    predictions = []
+    given = {entry.code for entry in parsed.entries}
+    predictions: dict[str, PredictedCode] = {}
     taken: list[tuple[int, int]] = []
     for entry in parsed.entries:
-        prediction = _predict(entry.code, entry.evidence, note_text, entry.code in billable, taken)
-        if prediction["begin"] is not None and prediction["end"] is not None:
-            taken.append((prediction["begin"], prediction["end"]))
-        predictions.append(prediction)
         if titles is not None and entry.title and _fold(titles.get(entry.code, "")) != _fold(entry.title):
             problems[TITLE_DIFFERS] = None
-    return ReadAnswer(predictions, list(problems))
+        code = entry.code
+        if repair is not None and code not in billable and (nearest := repair.nearest(entry.title)) is not None:
+            problems[REPAIRED_CODE] = None
+            if nearest in given or nearest in predictions:
+                continue
+            code = nearest
+        prediction = _predict(entry, note_text, taken)
+        if prediction["begin"] is not None and prediction["end"] is not None:
+            taken.append((prediction["begin"], prediction["end"]))
+        prediction["is_valid"] = code in billable
+        prediction["confidence"] = probability(entry.begin, entry.end)
+        if code != entry.code:
+            prediction["code"], prediction["repaired_from"] = code, entry.code
+        predictions[code] = prediction
+    return ReadAnswer(list(predictions.values()), list(problems))
 
 
-def _predict(
-    code: str, quote: str | None, note_text: str, is_valid: bool, taken: list[tuple[int, int]]
-) -> PredictedCode:
-    if quote is None:
-        return PredictedCode(
-            code=code, is_valid=is_valid, evidence=None, begin=None, end=None, evidence_status=NO_EVIDENCE
-        )
-    place = ground_span(quote, note_text, taken=taken)
-    return PredictedCode(
-        code=code,
-        is_valid=is_valid,
-        evidence=quote if place.text is None else place.text,
-        begin=place.begin,
-        end=place.end,
-        evidence_status=place.status,
+def _predict(entry: CodeEntry, note_text: str, taken: list[tuple[int, int]]) -> PredictedCode:
+    """The code with its evidence traced to the note."""
+    prediction = PredictedCode(
+        code=entry.code,
+        is_valid=False,
+        evidence=None,
+        begin=None,
+        end=None,
+        evidence_status=NO_EVIDENCE,
+        confidence=None,
+        repaired_from=None,
     )
+    if entry.evidence is not None:
+        place = ground_span(entry.evidence, note_text, taken=taken)
+        prediction["evidence"] = entry.evidence if place.text is None else place.text
+        prediction["begin"], prediction["end"], prediction["evidence_status"] = place.begin, place.end, place.status
+    return prediction
 
 
 def _fold(title: str) -> str:

@@ -13,6 +13,8 @@ _STATUS_RANK = {"verbatim": 0, "repaired": 1, "ungrounded": 2, "none": 3}
 def merge_predictions(windows: Sequence[Window], answers: Sequence[Sequence[PredictedCode]]) -> list[PredictedCode]:
     """Join the answers of a note's windows: offsets of the note, each code once, with its best-grounded evidence.
 
+    A code that a window gave goes before one put in an invalid code's place.
+
     Args:
         windows: The windows.
         answers: Per window its predictions, offsets within the window.
@@ -22,13 +24,14 @@ def merge_predictions(windows: Sequence[Window], answers: Sequence[Sequence[Pred
         for prediction in predictions:
             code = prediction["code"]
             known = merged.get(code)
-            if known is None or _rank(prediction) < _rank(known):
+            if known is None or evidence_rank(prediction) < evidence_rank(known):
                 merged[code] = _shifted(prediction, window.begin)
     return list(merged.values())
 
 
-def _rank(prediction: PredictedCode) -> int:
-    return _STATUS_RANK[prediction["evidence_status"]]
+def evidence_rank(prediction: PredictedCode) -> tuple[bool, int]:
+    """Which of several predictions of a code to keep: the least."""
+    return prediction["repaired_from"] is not None, _STATUS_RANK[prediction["evidence_status"]]
 
 
 def _shifted(prediction: PredictedCode, offset: int) -> PredictedCode:

@@ -1,19 +1,27 @@
 """Assets of evaluation: each system's predictions and scores, and the report over all systems."""
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
 from ccl_assets.code_versions import code_version
-from ccl_assets.coding.systems import SYSTEMS
-from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
+from ccl_assets.coding.systems import SYSTEMS, CoderSettings, Ingredients, build_system, system_modules
+from ccl_assets.corpora.tables import CODE_COUNTS, DOCUMENTS, EVIDENCE, LABELS
 from ccl_assets.evaluation import checks
+from ccl_assets.evaluation.benchmarks import SPLITS, asked_notes, benchmark_notes
+from ccl_assets.evaluation.code_subsets import code_subsets
+from ccl_assets.evaluation.prediction_rows import notes_to_code, prediction_row, row_not_asked
+from ccl_assets.evaluation.rule_violations import CodingRules
+from ccl_assets.evaluation.score_plots import metadata_plots
 from ccl_assets.evaluation.scoring import score_system
 from ccl_assets.evaluation.tables import PREDICTIONS, SCORES
 from ccl_assets.evidence.tables import COVERAGE, EXTRACTIONS, GOLD_PAIRS, KNOWLEDGE_BASE_PAIRS
-from ccl_assets.icd.tables import CODES, RELEASE
+from ccl_assets.icd.instructions import Instructions
+from ccl_assets.icd.tables import CODES, INSTRUCTIONS, RELEASE
 from ccl_assets.llm_step import LLM_POOL, LLM_RETRY
+from ccl_assets.pace import Pace
 from ccl_assets.partitions import ADAPTER_OF_SYSTEM, ALL, SYSTEM
 from ccl_assets.resources.language_models import LanguageModels
 from ccl_assets.resources.settings import settings
@@ -21,21 +29,22 @@ from ccl_assets.sft.assets import ADAPTER_KEY
 from ccl_assets.table_asset import OWNERS, Input, TableResult, inputs, table_asset
 
 _SETTINGS = settings()
-_TEST = {"split": ("test",)}
+_BENCHMARKS = {"split": SPLITS}
 REPORT_KEY = dg.AssetKey(["eval", "report"])
 
 
 @table_asset(
     PREDICTIONS,
     code_version=code_version(
-        "coding.output_format", "coding.prediction", "coding.index_lookup_terms", "coding.negation", "coding.window",
-        "coding.systems.index_lookup", "coding.systems.base_cot", "coding.systems.adapter_coder",
-        "coding.systems.prompted_coder", "evidence.grounding",
-        prompts=("cot_coding", "document_coding", "code_only_coding", "document_coding_with_evidence"),
+        *system_modules(), "evaluation.benchmarks",
+        prompts=tuple(sorted({system.prompt for system in SYSTEMS.values() if system.prompt})),
         settings={
             "base": _SETTINGS.model,
             "context_tokens": _SETTINGS.context_tokens,
             "answer_tokens": _SETTINGS.limits.answer_tokens,
+            "benchmark_notes": _SETTINGS.limits.benchmark_notes,
+            "constrain_codes": _SETTINGS.constrain_codes,
+            "repair_codes": _SETTINGS.repair_codes,
         },
     ),
     description="What each system answers for the benchmark notes (paper section 4): codes checked against the release, quoted "
@@ -45,7 +54,7 @@ REPORT_KEY = dg.AssetKey(["eval", "report"])
     ins={
         **inputs(
             codes=Input(CODES, columns=("code", "long_title", "is_billable")),
-            documents=Input(DOCUMENTS, ALL, where=_TEST), labels=Input(LABELS, ALL, ("corpus", "chart_id")),
+            documents=Input(DOCUMENTS, ALL, where=_BENCHMARKS), labels=Input(LABELS, ALL, ("corpus", "chart_id")),
             evidence=Input(EVIDENCE, ALL, ("corpus", "document_id", "begin", "end", "evidence_text")),
             gold=Input(GOLD_PAIRS, ALL, ("code", "evidence", "source", "expansion")),
         ),
@@ -65,119 +74,101 @@ def predictions(
     gold: pa.Table,
     adapter: Path | None,
 ) -> TableResult:
-    """Code the test notes of every corpus that has labels."""
-    from ccl_assets.coding.prediction import HumanSpan, NoteToCode
-    from ccl_assets.coding.systems import CoderSettings, build_system
+    """Code the notes of every benchmark that has labels."""
+    from ccl_assets.sft.adapter import adapter_name
 
     name = context.partition_key
     description = SYSTEMS[name]
-    titles = dict(zip(codes["code"].to_pylist(), codes["long_title"].to_pylist(), strict=True))
-    billable = frozenset(codes.filter(codes["is_billable"])["code"].to_pylist())
-    labelled = {(row["corpus"], row["chart_id"]) for row in labels.to_pylist()}
-    test = [row for row in documents.to_pylist() if (row["corpus"], row["chart_id"]) in labelled]
-    spans: dict[str, list[HumanSpan]] = {}
-    for row in evidence.to_pylist():
-        spans.setdefault(f"{row['corpus']}/{row['document_id']}", []).append(
-            HumanSpan(row["begin"], row["end"], row["evidence_text"])
-        )
-    notes = [
-        NoteToCode(key, row["text"], row["is_restricted"], tuple(sorted(spans.get(key, ()), key=lambda s: s.begin)))
-        for row in test
-        if (key := f"{row['corpus']}/{row['document_id']}")
-    ]
+    benchmark = benchmark_notes(documents.to_pylist(), labels.to_pylist())
+    asked = asked_notes(benchmark, _SETTINGS.limits.benchmark_notes if description.needs_model else None)
+    of_note = {f"{row['corpus']}/{row['document_id']}": row for row in benchmark}
+    notes = notes_to_code({k: v for k, v in of_note.items() if (v["corpus"], v["document_id"]) in asked}, evidence)
     generator = None
     if description.needs_model:
         models: LanguageModels = context.resources.language_models
         generator = models.generator("coder", adapter, adapter_name(adapter))
-    system = build_system(
-        name,
-        billable,
+    ingredients = Ingredients(
+        billable=frozenset(codes.filter(codes["is_billable"])["code"].to_pylist()),
+        titles=dict(zip(codes["code"].to_pylist(), codes["long_title"].to_pylist(), strict=True)),
         generator=generator,
-        gold_pairs=None if description.needs_model else gold.to_pylist(),
-        titles=titles,
-        settings=CoderSettings(context_window=_SETTINGS.context_tokens, max_tokens=_SETTINGS.limits.answer_tokens),
+        gold_pairs=gold.to_pylist() if description.needs_gold_pairs else None,
+        settings=CoderSettings(
+            context_window=_SETTINGS.context_tokens,
+            max_tokens=_SETTINGS.limits.answer_tokens,
+            constrain_codes=_SETTINGS.constrain_codes,
+            repair_codes=_SETTINGS.repair_codes,
+        ),
     )
-    of_note = {f"{row['corpus']}/{row['document_id']}": row for row in test}
+    model = generator.model_name if generator is not None else None
     rows = []
-    for number, coded in enumerate(system.code(notes), start=1):
-        row = of_note[coded.document_id]
-        rows.append(
-            {
-                "system": name,
-                "corpus": row["corpus"],
-                "split": row["split"],
-                "document_id": row["document_id"],
-                "chart_id": row["chart_id"],
-                "raw_output": coded.raw_output,
-                "predictions": [dict(prediction) for prediction in coded.predictions],
-                "problems": list(coded.problems),
-                "prompt_token_count": coded.prompt_token_count,
-                "completion_token_count": coded.completion_token_count,
-                "seconds": coded.seconds,
-                "model": generator.model_name if generator is not None else None,
-                "prompt_sha256": coded.prompt_sha256,
-                "was_asked": True,
-            }
-        )
-        context.log.info(f"{number}/{len(notes)} notes coded")
-    predicted = sum(len(row["predictions"]) for row in rows)
+    pace = Pace("notes coded", len(notes), context.log.info)
+    for coded in build_system(name, ingredients).code(notes):
+        rows.append(prediction_row(name, of_note[coded.document_id], coded, model))
+        pace.step()
+    rows += [row_not_asked(name, row, model) for row in benchmark if (row["corpus"], row["document_id"]) not in asked]
     metadata = {
         "documents": len(rows),
-        "predicted_codes": predicted,
+        "documents_asked": len(notes),
+        "predicted_codes": sum(len(row["predictions"]) for row in rows),
         "completion_tokens": sum(row["completion_token_count"] for row in rows),
         "seconds": round(sum(row["seconds"] for row in rows), 1),
     }
     gates = [
-        checks.every_document_predicted(rows, [row["document_id"] for row in test]),
+        checks.every_document_predicted(rows, [row["document_id"] for row in benchmark]),
         checks.codes_valid(rows),
     ]
     return TableResult(rows, metadata, gates)
 
 
-def adapter_name(adapter: Path | None) -> str:
-    """Name of an adapter for stored completions: recipe and content hash, so that another training run is another model."""
-    if adapter is None:
-        return ""
-    from ccl_assets.sft.adapter import adapter_sha256
-
-    return f"{adapter.name}@{adapter_sha256(adapter)[:12]}"
-
-
 @table_asset(
     SCORES,
-    code_version=code_version(
-        "evaluation.scoring", "evaluation.metrics", "evaluation.figures", "evaluation.units", "evaluation.spans",
-        "evaluation.bootstrap",
-    ),
-    description="Every figure with its unit, label space, macro convention and 95 % bootstrap interval.",
+    code_version=code_version("evaluation.scoring"),
+    description="Every figure with its unit, label space, macro convention and 95 % bootstrap interval; for all codes and for "
+    "those seen in training or not, frequent or rare, covered by which tier, by chapter.",
     kinds={"numpy"},
     gates=checks.SCORE_GATES,
     ins=inputs(
-        codes=Input(CODES, columns=("code", "is_billable")), predictions=PREDICTIONS,
-        documents=Input(DOCUMENTS, ALL, where=_TEST), labels=Input(LABELS, ALL), evidence=Input(EVIDENCE, ALL),
+        codes=CODES, instructions=INSTRUCTIONS, predictions=PREDICTIONS,
+        documents=Input(DOCUMENTS, ALL, where=_BENCHMARKS), labels=Input(LABELS, ALL), evidence=Input(EVIDENCE, ALL),
+        counts=Input(CODE_COUNTS, ALL), pairs=Input(KNOWLEDGE_BASE_PAIRS, ALL, ("code", "tier", "is_trainable")),
     ),
     partitions_def=SYSTEM,
 )  # fmt: skip
 def scores(
     context: dg.AssetExecutionContext,
     codes: pa.Table,
+    instructions: pa.Table,
     predictions: pa.Table,
     documents: pa.Table,
     labels: pa.Table,
     evidence: pa.Table,
+    counts: pa.Table,
+    pairs: pa.Table,
 ) -> TableResult:
     """Score a system."""
     billable = frozenset(codes.filter(codes["is_billable"])["code"].to_pylist())
-    rows = score_system(predictions, documents, labels, evidence, billable)
+    rows = score_system(
+        predictions,
+        documents,
+        labels,
+        evidence,
+        billable,
+        subsets=code_subsets(counts, pairs),
+        coding_rules=CodingRules(Instructions.from_tables(codes, instructions)),
+    )
     headline = {
         f"{row['benchmark']} {row['metric']}": round(row["value"], 4)
         for row in rows
-        if (row["unit"], row["label_space"]) == ("chart", "release")
+        if (row["unit"], row["label_space"], row["subset"]) == ("chart", "release", "all")
         and row["metric"]
         in ("micro_f1", "micro_precision", "micro_recall", "valid_code_rate", "verbatim_evidence_rate")
         and row["value"] is not None
     }
-    return TableResult(rows, headline, [checks.scores_in_bounds(rows)])
+    return TableResult(rows, {**headline, **_plots(rows)}, [checks.scores_in_bounds(rows)])
+
+
+def _plots(rows: list[dict[str, Any]]) -> dict[str, dg.MetadataValue[Any]]:
+    return {name: dg.MetadataValue.md(text) for name, text in metadata_plots(rows).items()}
 
 
 @dg.asset(
@@ -186,19 +177,17 @@ def scores(
     description="One self-contained HTML file: all systems side by side with intervals, per chapter, beside the published figures; "
     "what the profile left out; a note viewer for open corpora; the reproduction card.",
     ins=inputs(
-        release=RELEASE, codes=CODES, coverage=COVERAGE,
-        documents=Input(DOCUMENTS, ALL, where=_TEST), labels=Input(LABELS, ALL), evidence=Input(EVIDENCE, ALL),
+        release=RELEASE, codes=CODES, instructions=INSTRUCTIONS, coverage=COVERAGE,
+        documents=Input(DOCUMENTS, ALL, where=_BENCHMARKS), labels=Input(LABELS, ALL), evidence=Input(EVIDENCE, ALL),
         extractions=Input(EXTRACTIONS, ALL, ("corpus", "document_id", "status")),
         pairs=Input(KNOWLEDGE_BASE_PAIRS, ALL, ("code", "tier", "is_trainable", "expansion")),
         predictions=Input(PREDICTIONS, ALL), scores=Input(SCORES, ALL),
     ),
     deps=[dg.AssetDep(ADAPTER_KEY, partition_mapping=ALL)],
     code_version=code_version(
-        "evaluation.html_report", "evaluation.report", "evaluation.report_tables", "evaluation.note_view",
-        "evaluation.published", "evaluation.forest", "evaluation.scoring", "evaluation.metrics", "evaluation.figures",
-        "evaluation.units", "evaluation.spans", "evaluation.bootstrap",
+        "evaluation.exports", "evaluation.report", "evaluation.reproduction",
         templates=("evaluation/report.html.jinja",),
-        settings={"profile": _SETTINGS.profile},
+        settings={"profile": _SETTINGS.profile, "restricted_notes": _SETTINGS.report_restricted_notes},
     ),
     kinds={"html"},
     owners=OWNERS,
@@ -208,6 +197,7 @@ def report(
     context: dg.AssetExecutionContext,
     release: pa.Table,
     codes: pa.Table,
+    instructions: pa.Table,
     coverage: pa.Table,
     documents: pa.Table,
     labels: pa.Table,
@@ -218,11 +208,14 @@ def report(
     scores: pa.Table,
 ) -> dg.Output[Path]:
     """Render the report."""
-    from ccl_assets.evaluation.html_report import render_report
-    from ccl_assets.evaluation.report import left_out, report_inputs, reproduction_card
+    from ccl_assets.evaluation.exports import write_report
+    from ccl_assets.evaluation.report import left_out, report_inputs
+    from ccl_assets.evaluation.reproduction import reproduction_card
 
     adapters = _SETTINGS.artifacts / "sft" / "adapter"
-    html = render_report(
+    folder = _SETTINGS.artifacts / "eval" / "report"
+    sizes = write_report(
+        folder,
         report_inputs(
             codes=codes,
             documents=documents,
@@ -232,17 +225,15 @@ def report(
             scores=scores,
             left_out=left_out(_SETTINGS, coverage, extractions, pairs, adapters),
             card=reproduction_card(_SETTINGS, release, documents, predictions, adapters),
-        )
+            coding_rules=CodingRules(Instructions.from_tables(codes, instructions)),
+            shows_restricted=_SETTINGS.report_restricted_notes,
+        ),
     )
-    folder = _SETTINGS.artifacts / "eval" / "report"
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / ".index.html.partial"
-    partial.write_text(html, encoding="utf-8")
-    partial.replace(folder / "index.html")
     metadata = {
         "html": dg.MetadataValue.path(str(folder / "index.html")),
-        "bytes": len(html.encode()),
         "systems": scores["system"].unique().to_pylist(),
+        **{f"bytes of {name}": size for name, size in sizes.items()},
+        **_plots(scores.to_pylist()),
     }
     return dg.Output(folder, metadata=metadata)
 

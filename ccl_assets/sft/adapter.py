@@ -150,6 +150,11 @@ def check_adapter_loads(directory: Path, base_directory: Path) -> AdapterCheck:
     return AdapterCheck(count, change, sha256)
 
 
+def adapter_name(directory: Path | None) -> str:
+    """Name of an adapter for stored completions: recipe and content hash, so that another training run is another model."""
+    return f"{directory.name}@{adapter_sha256(directory)[:12]}" if directory is not None else ""
+
+
 def adapter_sha256(directory: Path) -> str:
     """Hash of weights and configuration, the adapter's data version.
 

@@ -1,13 +1,20 @@
 """The systems: what they ask, and what they make of the answers."""
 
+import math
+import subprocess
+import sys
+
 import pytest
 
+from ccl_assets.code_versions import _with_imports
+from ccl_assets.coding import systems
 from ccl_assets.coding.prediction import HumanSpan, NoteToCode
-from ccl_assets.coding.systems import SYSTEMS, CoderSettings, CodingSystem, build_system
+from ccl_assets.coding.systems import SYSTEMS, CoderSettings, CodingSystem, Ingredients, build_system, system_modules
 from ccl_assets.prompts import load_prompt
 from ccl_assets.resources.text_generation.requests import Completion, TextGenerator
 
 BILLABLE = {"I10", "E11.9", "E11.22"}
+TITLES = {"I10": "Hypertension", "E11.9": "Diabetes", "E11.22": "Diabetes with kidney disease", "E11": "Type 2"}
 NOTE = "PMH: HTN.\nA/P: type 2 DM, stable."
 ANSWER = "### Evidence\n- HTN\n- type 2 DM\n### ICD-10-CM Codes\n- I10 – Hypertension\n- E11.9 – Diabetes"
 SMALL = CoderSettings(
@@ -22,8 +29,9 @@ class Model:
     keeps_text_on_host = True
     supports_json_schema = False
 
-    def __init__(self, answer):
+    def __init__(self, answer, supports_grammar=False):
         self.answer = answer
+        self.supports_grammar = supports_grammar
         self.requests = []
 
     def generate(self, requests):
@@ -36,9 +44,10 @@ class Model:
             yield Completion(request.request_id, prompt_token_count=10, completion_token_count=5, seconds=0.5, **fields)
 
 
-def code(name, answer, notes, settings=None):
-    model = Model(answer)
-    coded = list(build_system(name, BILLABLE, generator=model, settings=settings).code(notes))
+def code(name, answer, notes, settings=None, supports_grammar=False):
+    model = Model(answer, supports_grammar)
+    ingredients = Ingredients(BILLABLE, TITLES, model, settings=settings or CoderSettings())
+    coded = list(build_system(name, ingredients).code(notes))
     return {note.document_id: note for note in coded}, model.requests
 
 
@@ -48,7 +57,7 @@ def test_the_scripted_model_is_a_text_generator():
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_every_system_keeps_the_interface(name):
-    system = build_system(name, BILLABLE, generator=Model(lambda prompt: ANSWER), gold_pairs=[])
+    system = build_system(name, Ingredients(BILLABLE, generator=Model(lambda prompt: ANSWER), gold_pairs=[]))
     assert isinstance(system, CodingSystem)
     assert system.name == name
     prompt = SYSTEMS[name].prompt
@@ -61,6 +70,7 @@ def test_recipes_of_the_systems():
     assert {name: system.recipe for name, system in SYSTEMS.items()} == {
         "index_lookup": None,
         "base_cot": None,
+        "cot_sc": None,
         "sft_code_only": "code_only",
         "sft_evidence": "evidence",
         "sft_evidence_gold": "evidence_gold",
@@ -71,11 +81,37 @@ def test_recipes_of_the_systems():
 
 def test_a_system_without_what_it_needs_is_refused():
     with pytest.raises(ValueError, match="no system 'nope'"):
-        build_system("nope", BILLABLE)
+        build_system("nope", Ingredients(BILLABLE))
     with pytest.raises(ValueError, match="needs a generator"):
-        build_system("scl", BILLABLE)
+        build_system("scl", Ingredients(BILLABLE))
     with pytest.raises(ValueError, match="needs gold_pairs"):
-        build_system("index_lookup", BILLABLE)
+        build_system("index_lookup", Ingredients(BILLABLE))
+
+
+def test_adding_a_system_is_one_file(tmp_path, monkeypatch):
+    source = """
+from ccl_assets.coding.coding_system import SystemDescription
+SYSTEM = SystemDescription(name="{}", rank=15, description="", build=lambda description, ingredients: description)
+"""
+    monkeypatch.setattr(systems, "__path__", [*systems.__path__, str(tmp_path)])
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    (tmp_path / "new_system.py").write_text(source.format("new_system"))
+    assert list(systems._found())[:3] == ["index_lookup", "new_system", "base_cot"]
+    (tmp_path / "misnamed.py").write_text(source.format("other"))
+    with pytest.raises(ValueError, match="misnamed describes a system 'other'"):
+        systems._found()
+
+
+def test_the_modules_of_all_systems_are_told_with_what_they_import():
+    assert {f"coding.systems.{name}" for name in SYSTEMS} < set(system_modules())
+    followed = _with_imports(system_modules())
+    assert {"coding.prompted_coder", "coding.code_repair", "coding.output_format", "coding.negation"} <= set(followed)
+
+
+def test_listing_the_systems_loads_nothing_heavy():
+    heavy = {"torch", "transformers", "rapidfuzz", "dagster", "pyarrow"}
+    program = f"import sys; import ccl_assets.coding.systems; print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout == "[]\n"
 
 
 def test_a_note_is_coded_with_one_request():
@@ -177,3 +213,71 @@ def test_a_note_without_human_evidence_is_not_asked_for():
     coded, requests = code("scl_human_evidence", lambda prompt: ANSWER, [NoteToCode("d", NOTE)])
     assert requests == []
     assert coded["d"].problems == ["no_human_evidence"]
+
+
+CONSTRAINED = CoderSettings(constrain_codes=True)
+ASKED = [name for name, system in SYSTEMS.items() if system.needs_model]
+HUMAN = (HumanSpan(5, 8, "HTN"), HumanSpan(15, 24, "type 2 DM"))
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_every_system_can_be_held_to_the_billable_codes(name):
+    notes = [NoteToCode("1", NOTE, human_evidence=HUMAN), NoteToCode("2", NOTE, human_evidence=HUMAN)]
+    coded, requests = code(name, lambda prompt: ANSWER, notes, CONSTRAINED, supports_grammar=True)
+    grammar = requests[0].grammar
+    assert all(request.grammar is grammar for request in requests)  # prepared once
+    assert grammar.heading == "### ICD-10-CM Codes"
+    assert set(grammar.lines) == {"I10 – Hypertension", "E11.9 – Diabetes", "E11.22 – Diabetes with kidney disease"}
+    assert coded["1"].problems == []
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_backend_that_cannot_be_held_to_codes_is_reported_with_each_note(name):
+    notes = [NoteToCode("1", NOTE, human_evidence=HUMAN), NoteToCode("2", "")]
+    coded, requests = code(name, lambda prompt: ANSWER, notes, CONSTRAINED)
+    assert requests[0].grammar is None
+    assert coded["1"].problems == ["not_constrained"]
+    assert len(coded["1"].predictions) == 2
+    assert "not_constrained" not in coded["2"].problems  # it was not asked about
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_every_system_repairs_codes_and_says_how_sure_it_is(name):
+    answer = "### Evidence\n- HTN\n- type 2 DM\n### ICD-10-CM Codes\n- I10.9 – Hypertension\n- E11.9 – Diabetes"
+    sure = {"text": answer, "token_ends": tuple(range(1, len(answer) + 1)), "log_probabilities": (-0.1,) * len(answer)}
+    coded, requests = code(
+        name, lambda prompt: sure, [NoteToCode("1", NOTE, human_evidence=HUMAN)], CoderSettings(repair_codes=True)
+    )
+    found = [(p["code"], p["repaired_from"], p["begin"]) for p in coded["1"].predictions]
+    assert found == [("I10", "I10.9", 5), ("E11.9", None, 15)]
+    assert coded["1"].problems == ["title_differs", "repaired_code"]
+    shares = [p["confidence"] for p in coded["1"].predictions]
+    if len(requests) == 1:
+        assert requests[0].wants_probabilities
+        assert shares == pytest.approx([math.exp(-0.5)] * 2)  # five characters, five tokens
+    else:
+        assert shares == [1, 1]
+
+
+def test_repair_and_confidence_hold_across_windows():
+    text = "HTN.\n" + "Nothing of note here today.\n" * 80 + "Also HTN, stable."
+
+    def answer(prompt):
+        written = "### Evidence\n- HTN\n### Codes\n- " + ("I10" if "Also" in prompt else "I10.9") + " – Hypertension"
+        return {
+            "text": written,
+            "token_ends": (len(written),),
+            "log_probabilities": (0.0 if "Also" in prompt else -1.0,),
+        }
+
+    settings = CoderSettings(400, 100, 10, lambda text: len(text.split()), repair_codes=True)
+    coded, _ = code("scl", answer, [NoteToCode("d", text)], settings)
+    (kept,) = coded["d"].predictions
+    assert (kept["code"], kept["repaired_from"], kept["confidence"]) == ("I10", None, 1.0)
+    assert text[kept["begin"] - 5 : kept["end"]] == "Also HTN"
+
+
+@pytest.mark.parametrize("switch", ["constrain_codes", "repair_codes"])
+def test_titles_are_needed_to_constrain_and_to_repair(switch):
+    with pytest.raises(ValueError, match="give titles"):
+        build_system("scl", Ingredients(BILLABLE, generator=Model(str), settings=CoderSettings(**{switch: True})))

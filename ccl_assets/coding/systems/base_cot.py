@@ -1,22 +1,12 @@
-"""The base model, asked in words: reason briefly, then answer in the coding output format."""
+"""The base model, asked in words: reason briefly, then answer in the coding output format. What it reasons is not read."""
 
-from __future__ import annotations
+from ccl_assets.coding.coding_system import SystemDescription
+from ccl_assets.coding.prompted_coder import PromptedCoder
 
-from collections.abc import Container, Mapping
-
-from ccl_assets.coding.systems.prompted_coder import CoderSettings, PromptedCoder
-from ccl_assets.resources.text_generation.requests import TextGenerator
-
-
-class BaseCot(PromptedCoder):
-    """Zero-shot chain of thought; the generator must carry no adapter. What the model reasons is not read."""
-
-    def __init__(
-        self,
-        generator: TextGenerator,
-        billable: Container[str],
-        titles: Mapping[str, str] | None = None,
-        settings: CoderSettings | None = None,
-    ) -> None:
-        """Prepare the system; arguments as those of :class:`PromptedCoder`."""
-        super().__init__("base_cot", "cot_coding", generator, billable, titles, settings)
+SYSTEM = SystemDescription(
+    name="base_cot",
+    rank=20,
+    description="Base model, zero-shot, brief reasoning first.",
+    prompt="cot_coding",
+    build=PromptedCoder,
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Sequence
 from time import perf_counter
 
+from ccl_assets.coding.coding_system import Ingredients, SystemDescription
 from ccl_assets.coding.index_lookup_terms import TermTable
 from ccl_assets.coding.negation import excluded_words
 from ccl_assets.coding.note_tokens import Break, NoteTokens, tokenize
@@ -61,6 +62,8 @@ class IndexLookup:
                 begin=begin,
                 end=end,
                 evidence_status=VERBATIM,
+                confidence=None,
+                repaired_from=None,
             )
         return list(predictions.values())
 
@@ -83,3 +86,16 @@ class IndexLookup:
         if length > 1 or not self._terms.needs_capitals(tokens.words[start]):
             return True
         return text[tokens.begins[start] : tokens.ends[start]].isupper()
+
+
+def _build(description: SystemDescription, ingredients: Ingredients) -> IndexLookup:
+    return IndexLookup(TermTable.from_pairs(ingredients.gold_pairs or ()), ingredients.billable)
+
+
+SYSTEM = SystemDescription(
+    name=IndexLookup.name,
+    rank=10,
+    description="Release terms looked up in the note, negation aside; no model.",
+    needs_gold_pairs=True,
+    build=_build,
+)

@@ -1,0 +1,1 @@
+"""Temporary, as ``adapter_coder``."""
