@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ccl_assets.resources.settings import Settings
@@ -39,5 +39,5 @@ class CorpusPaths:
     @classmethod
     def from_settings(cls, settings: Settings) -> CorpusPaths:
         """Take the paths from the settings, ``~`` expanded."""
-        values = {field.name: getattr(settings, field.name) for field in fields(cls)}
+        values: dict[str, Any] = {field.name: getattr(settings, field.name) for field in fields(cls)}
         return cls(**{name: v.expanduser() if isinstance(v, Path) else v for name, v in values.items()})

@@ -185,7 +185,7 @@ def _plots(rows: list[dict[str, Any]]) -> dict[str, dg.MetadataValue[Any]]:
     ),
     deps=[dg.AssetDep(ADAPTER_KEY, partition_mapping=ALL)],
     code_version=code_version(
-        "evaluation.exports", "evaluation.report", "evaluation.reproduction",
+        "evaluation.exports", "evaluation.report", "evaluation.reproduction", "evaluation.score_plots",
         templates=("evaluation/report.html.jinja",),
         settings={"profile": _SETTINGS.profile, "restricted_notes": _SETTINGS.report_restricted_notes},
     ),

@@ -6,7 +6,7 @@ caller hands over finished rows; nothing is scored here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
@@ -14,22 +14,15 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from ccl_assets.evaluation import published
+from ccl_assets.evaluation import curve, published
+from ccl_assets.evaluation import report_tables as tables
+from ccl_assets.evaluation.ablation import ladder_grid
 from ccl_assets.evaluation.figures import DESCRIPTIONS
 from ccl_assets.evaluation.forest import Forest, ForestRow, forest
-from ccl_assets.evaluation.note_view import NoteView, documents_of
-from ccl_assets.evaluation.report_tables import (
-    HEADLINE_SPACE,
-    HEADLINE_UNIT,
-    UNIT_TEXTS,
-    Grid,
-    Row,
-    chapter_grid,
-    difference_grid,
-    figure_grids,
-    headline_grid,
-    published_grids,
-)
+from ccl_assets.evaluation.grid import SPACE, UNIT, Figures, Grid, Row
+from ccl_assets.evaluation.note_view import NoteView, notes_by_benchmark
+from ccl_assets.evaluation.reproduction import flat
+from ccl_assets.evaluation.subset_tables import SHADES, heat_map, subset_grids
 
 
 @dataclass(frozen=True)
@@ -41,12 +34,15 @@ class ReportInputs:
         generated: When and by what, one line.
         systems: Description of each system by key, in the order to be shown.
         scores: Rows of ``eval/scores``.
-        differences: Rows of ``scoring.paired_differences``.
-        chapters: Rows of ``scoring.score_chapters``.
+        reference: The system that the others are compared with.
+        differences: Rows of ``scoring.paired_differences``: each system less the reference, each step of the ladder.
+        abstention: Rows of ``abstention.abstention_curve``.
+        chapter_titles: Title of each chapter by key.
         left_out: What this profile left out, one sentence each.
         reproduction: The reproduction card; mappings nest.
-        note_views: Answers to open notes (``note_view.note_views``).
-        restricted_benchmarks: Benchmarks whose notes may not be shown.
+        note_views: Notes and the answers to them (``note_view.note_views``).
+        restricted_benchmarks: Benchmarks whose notes are restricted.
+        shows_restricted: Their notes were asked for and are among ``note_views``.
         asked_counts: Documents asked and documents of the benchmark, by system and benchmark.
     """
 
@@ -54,92 +50,144 @@ class ReportInputs:
     generated: str
     systems: Mapping[str, str]
     scores: Sequence[Row]
+    reference: str | None = None
     differences: Sequence[Row] = ()
-    chapters: Sequence[Row] = ()
+    abstention: Sequence[Row] = ()
+    chapter_titles: Mapping[str, str] = field(default_factory=dict)
     left_out: Sequence[str] = ()
     reproduction: Mapping[str, Any] = field(default_factory=dict)
     note_views: Sequence[NoteView] = ()
     restricted_benchmarks: Sequence[str] = ()
+    shows_restricted: bool = False
     asked_counts: Mapping[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def benchmarks(self) -> list[str]:
+        """Names of the benchmarks that were scored."""
+        return sorted({row["benchmark"] for row in self.scores})
+
+    def asked_of(self, benchmark: str) -> int:
+        """Notes of a benchmark that any system was asked about, at least."""
+        return max((asked for (_, name), (asked, _) in self.asked_counts.items() if name == benchmark), default=0)
 
 
 @dataclass(frozen=True)
 class BenchmarkSection:
-    """What the report says about one benchmark."""
+    """What the report says about one benchmark; ``None`` and empty parts are left out."""
 
     name: str
+    warning: str
     headline: Grid
-    plot: Forest
-    figures: tuple[Grid, ...]
+    plots: tuple[Forest, ...]
     differences: Grid | None
+    ladder: Grid | None
     chapters: Grid | None
+    subsets: tuple[Grid, ...]
+    evidence: Grid | None
+    violations: Grid | None
+    curves: curve.Curves | None
+    coverage: Grid | None
+    figures: tuple[Grid, ...]
 
 
 def render_report(inputs: ReportInputs) -> str:
     """Render the report as one self-contained HTML document.
 
     Raises:
-        ValueError: A note view belongs to a restricted benchmark, or a row to a system that is not described.
+        ValueError: A note view is of a restricted note that was not asked for, or a row of a system that is not described.
     """
-    shown = {view.benchmark for view in inputs.note_views}
-    if leaked := sorted(shown.intersection(inputs.restricted_benchmarks)):
-        raise ValueError(f"note views of restricted benchmarks must not be shown: {leaked}; leave them out")
+    refuse_restricted(inputs)
     if unknown := sorted({row["system"] for row in inputs.scores} - inputs.systems.keys()):
         raise ValueError(f"scores of systems without a description: {unknown}; add them to `systems`")
-    names = sorted({row["benchmark"] for row in inputs.scores})
+    by_benchmark = {name: Figures(r for r in inputs.scores if r["benchmark"] == name) for name in inputs.benchmarks}
     return _template().render(
         inputs=inputs,
-        sections=[_section(inputs, name) for name in names],
-        documents=documents_of(inputs.note_views),
+        summary=tables.summary_grid(by_benchmark, tuple(inputs.systems)),
+        sections=[_section(inputs, name, figures) for name, figures in by_benchmark.items()],
+        notes=notes_by_benchmark(inputs.note_views),
+        numbers=sorted({answer.number for view in inputs.note_views for answer in view.answers}),
+        shades=SHADES,
         descriptions=DESCRIPTIONS,
-        unit_texts=UNIT_TEXTS,
-        card=list(_flatten(inputs.reproduction)),
-        published=published_grids(),
+        card=list(flat(inputs.reproduction)),
+        published=tables.published_grids(),
         published_source=published.SOURCE,
         published_caveat=published.CAVEAT,
     )
 
 
-def _section(inputs: ReportInputs, benchmark: str) -> BenchmarkSection:
-    rows = [row for row in inputs.scores if row["benchmark"] == benchmark]
-    scored = {row["system"] for row in rows}
+def refuse_restricted(inputs: ReportInputs) -> None:
+    """Refuse views of restricted notes that nobody asked for.
+
+    Raises:
+        ValueError: There is one; the message names benchmarks, nothing of the notes.
+    """
+    if inputs.shows_restricted:
+        return
+    leaked = {view.benchmark for view in inputs.note_views if view.is_restricted}
+    leaked |= {view.benchmark for view in inputs.note_views}.intersection(inputs.restricted_benchmarks)
+    if leaked:
+        raise ValueError(f"note views of restricted benchmarks must not be shown: {sorted(leaked)}; leave them out")
+
+
+def _section(inputs: ReportInputs, benchmark: str, figures: Figures) -> BenchmarkSection:
+    scored = {row["system"] for row in figures.rows}
     systems = {system: text for system, text in inputs.systems.items() if system in scored}
     asked = {system: counts for (system, name), counts in inputs.asked_counts.items() if name == benchmark}
+    differences = [row for row in inputs.differences if row["benchmark"] == benchmark]
+    certain = [row for row in inputs.abstention if row["benchmark"] == benchmark]
+    compared = None
+    if inputs.reference:
+        compared = tables.difference_grid(differences, benchmark, inputs.reference)
     return BenchmarkSection(
-        benchmark,
-        headline_grid(rows, systems, asked),
-        forest(
-            f"Micro-F1 on {benchmark}, unit {HEADLINE_UNIT}, label space {HEADLINE_SPACE}",
-            [_forest_row(system, rows) for system in systems],
-        ),
-        figure_grids(rows, tuple(systems)),
-        difference_grid(inputs.differences, benchmark),
-        chapter_grid(inputs.chapters, benchmark, tuple(systems)),
+        name=benchmark,
+        warning=_warning(figures),
+        headline=tables.headline_grid(benchmark, figures, systems, asked),
+        plots=_plots(figures, systems, differences, inputs.reference if compared else None),
+        differences=compared,
+        ladder=ladder_grid(figures, differences, benchmark, systems),
+        chapters=heat_map(figures, tuple(systems), inputs.chapter_titles),
+        subsets=subset_grids(figures, tuple(systems)),
+        evidence=tables.evidence_grid(figures, tuple(systems)),
+        violations=tables.violation_grid(figures, tuple(systems)),
+        curves=curve.curves(certain),
+        coverage=curve.coverage_grid(certain),
+        figures=tables.figure_grids(figures, tuple(systems)),
     )
 
 
-def _forest_row(system: str, rows: Sequence[Row]) -> ForestRow:
-    place = (system, HEADLINE_UNIT, HEADLINE_SPACE, "micro_f1")
-    for row in rows:
-        if (row["system"], row["unit"], row["label_space"], row["metric"]) == place:
-            ends = (row[name] for name in ("value", "lower", "upper"))
-            return ForestRow(system, *(None if end is None else 100 * end for end in ends))
-    return ForestRow(system, None, None, None)
+def _warning(figures: Figures) -> str:
+    """What a reader must know before looking for figures that are not there."""
+    if not any(row["document_count"] for row in figures.rows):
+        return "No chart of this benchmark was answered in full: there is nothing to score."
+    if "micro_f1" not in figures.metrics:
+        return "This benchmark has no labels: there is nothing to compare codes with, and only rates that need none are given."
+    return ""
 
 
-def _flatten(card: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
-    """Leaves of a nested card as dotted name and text; lists become one line each."""
-    for name, value in card.items():
-        path = f"{prefix}{name}"
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{path}.")
-        elif isinstance(value, list | tuple | set | frozenset):
-            yield (
-                path,
-                ", ".join(str(item) for item in (sorted(value) if isinstance(value, set | frozenset) else value)),
-            )
-        else:
-            yield path, "–" if value is None else str(value)
+def _plots(
+    figures: Figures, systems: Mapping[str, str], differences: Sequence[Row], reference: str | None
+) -> tuple[Forest, ...]:
+    if "micro_f1" not in figures.metrics:
+        return ()
+    named = f"unit {UNIT}, label space {SPACE}"
+    rows = [_forest_row(system, figures.find(system, "micro_f1")) for system in systems]
+    plots = [forest(f"Micro-F1, {named}", "micro-F1, percent", rows)]
+    if reference:
+        of_system = {
+            row["first_system"]: row
+            for row in differences
+            if (row["second_system"], row["metric"], row["unit"], row["label_space"])
+            == (reference, "micro_f1", UNIT, SPACE)
+        }
+        others = [_forest_row(system, of_system.get(system)) for system in systems if system != reference]
+        title, axis = f"Difference from {reference}, {named}", f"micro-F1 less that of {reference}, percentage points"
+        plots.append(forest(title, axis, others, is_difference=True))
+    return tuple(plots)
+
+
+def _forest_row(system: str, row: Row | None) -> ForestRow:
+    ends = ((row or {}).get(name) for name in ("value", "lower", "upper"))
+    return ForestRow(system, *(None if end is None else 100 * end for end in ends))
 
 
 @lru_cache(maxsize=1)

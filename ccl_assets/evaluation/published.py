@@ -92,3 +92,12 @@ BACKBONES = (
     PublishedResult(METHOD, "Qwen2.5-1.5B", "MDACE", 50.6),
     PublishedResult(METHOD, "Qwen2.5-7B", "MDACE", 54.2),
 )
+
+# Corpora of the project that a published benchmark is about.
+_CORPORA = {"mdace": "MDACE", "aci_bench": "ACI-Bench"}
+
+
+def of_benchmark(name: str) -> tuple[PublishedResult, ...]:
+    """What was published on the corpus of a benchmark (``corpus/split``)."""
+    published_as = _CORPORA.get(name.partition("/")[0])
+    return tuple(row for row in RESULTS if row.benchmark == published_as)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import platform
-import subprocess
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,29 +13,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ccl_assets.coding.systems import SYSTEMS
+from ccl_assets.evaluation.ablation import ladder_steps
+from ccl_assets.evaluation.abstention import abstention_curve
 from ccl_assets.evaluation.html_report import ReportInputs
 from ccl_assets.evaluation.note_view import note_views
-from ccl_assets.evaluation.scoring import paired_differences, score_chapters
-from ccl_assets.prompts import load_prompt
+from ccl_assets.evaluation.reproduction import adapter_folders
+from ccl_assets.evaluation.rule_violations import CodingRules
+from ccl_assets.evaluation.scoring import paired_differences
 from ccl_assets.resources.settings import Settings
-from ccl_assets.sft.adapter import adapter_sha256, read_summary
+from ccl_assets.sft.adapter import read_summary
 
-PACKAGES = (
-    "torch",
-    "transformers",
-    "peft",
-    "trl",
-    "sentence-transformers",
-    "faiss-cpu",
-    "pyarrow",
-    "deltalake",
-    "dagster",
-)
-PROMPTS = (
-    "evidence_extraction", "evidence_extraction_json", "evidence_refinement", "evidence_synthesis",
-    "document_coding", "code_only_coding", "span_coding", "cot_coding", "document_coding_with_evidence",
-)  # fmt: skip
-_COMPARED = "scl"
+# Systems the others are compared with, the first of them that was scored.
+REFERENCES = ("scl", "index_lookup")
 
 
 def report_inputs(
@@ -50,30 +37,35 @@ def report_inputs(
     scores: pa.Table,
     left_out: list[str],
     card: Mapping[str, Any],
+    coding_rules: CodingRules | None = None,
+    shows_restricted: bool = False,
 ) -> ReportInputs:
-    """Gather everything the report shows; notes of restricted corpora are left out of the viewer.
+    """Gather everything the report shows.
 
     Args:
         codes: ``icd/codes``.
-        documents: ``corpus/documents`` of the test splits of all corpora.
+        documents: ``corpus/documents`` of the benchmarks of all corpora.
         labels: ``corpus/labels``.
         evidence: ``corpus/evidence``.
         predictions: ``eval/predictions`` of all systems.
         scores: ``eval/scores`` of all systems.
         left_out: See :func:`left_out`.
-        card: See :func:`reproduction_card`.
+        card: See :func:`reproduction.reproduction_card`.
+        coding_rules: Rules of the release, to name those that an answer breaks.
+        shows_restricted: Show notes of restricted corpora; they are left out otherwise.
     """
     billable = frozenset(codes.filter(codes["is_billable"])["code"].to_pylist())
-    present = set(predictions["system"].to_pylist())
-    by_system = {name: predictions.filter(pc.equal(predictions["system"], name)) for name in SYSTEMS if name in present}
+    present = set(predictions["system"].to_pylist()) | set(scores["system"].to_pylist())
+    systems = [*(name for name in SYSTEMS if name in present), *sorted(present - SYSTEMS.keys())]
+    by_system = {name: predictions.filter(pc.equal(predictions["system"], name)) for name in systems}
+    reference = next((name for name in REFERENCES if name in present), None)
+    pairs = dict.fromkeys([(name, reference) for name in systems if name != reference] if reference else [])
+    pairs |= dict.fromkeys(ladder_steps(present))
     restricted = {
         f"{row['corpus']}/{row['split']}"
         for row in documents.select(["corpus", "split", "is_restricted"]).to_pylist()
         if row["is_restricted"]
     }
-    benchmarks = {f"{row['corpus']}/{row['split']}" for row in predictions.select(["corpus", "split"]).to_pylist()}
-    is_open = pc.invert(documents["is_restricted"])
-    titles = dict(zip(codes["code"].to_pylist(), codes["long_title"].to_pylist(), strict=True))
     asked: Counter[tuple[str, str]] = Counter()
     everything: Counter[tuple[str, str]] = Counter()
     for row in predictions.select(["system", "corpus", "split", "was_asked"]).to_pylist():
@@ -83,21 +75,34 @@ def report_inputs(
     return ReportInputs(
         title="ICD-10-CM coding: evaluation report",
         generated=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, ccl-assets {version('ccl-assets')}",
-        systems={name: SYSTEMS[name].description for name in by_system},
+        systems={name: SYSTEMS[name].description if name in SYSTEMS else "" for name in systems},
         scores=scores.to_pylist(),
+        reference=reference,
         differences=[
             row
-            for name, other in by_system.items()
-            if name != _COMPARED and _COMPARED in by_system
-            for row in paired_differences(by_system[_COMPARED], other, documents, labels, evidence, billable)
+            for first, second in pairs
+            for row in paired_differences(by_system[first], by_system[second], documents, labels, evidence, billable)
         ],
-        chapters=[
-            row for table in by_system.values() for row in score_chapters(table, documents, labels, evidence, billable)
+        abstention=[
+            row
+            for table in by_system.values()
+            for row in abstention_curve(table, documents, labels, evidence, billable)
         ],
+        chapter_titles=dict(zip(codes["chapter"].to_pylist(), codes["chapter_title"].to_pylist(), strict=True)),
         left_out=left_out,
         reproduction=card,
-        note_views=note_views(predictions, documents.filter(is_open), labels, evidence, titles),
-        restricted_benchmarks=sorted(restricted & benchmarks),
+        note_views=note_views(
+            predictions,
+            documents,
+            labels,
+            evidence,
+            dict(zip(codes["code"].to_pylist(), codes["long_title"].to_pylist(), strict=True)),
+            systems=systems,
+            coding_rules=coding_rules,
+            shows_restricted=shows_restricted,
+        ),
+        restricted_benchmarks=sorted(restricted & {benchmark for _, benchmark in everything}),
+        shows_restricted=shows_restricted,
         asked_counts={key: (asked[key], count) for key, count in everything.items()},
     )
 
@@ -142,12 +147,8 @@ def left_out(
             f"Systems: {', '.join(others)} were not asked to code the benchmark notes; the others answered each note with at most "
             f"{settings.limits.answer_tokens} tokens."
         )
-    for folder in sorted(adapters.iterdir()) if adapters.exists() else []:
-        if folder.name.startswith("."):
-            continue
-        summary = read_summary(folder)
-        if settings.limits.is_training_bounded:
-            said.append(_training_sentence(folder.name, summary))
+    if settings.limits.is_training_bounded:
+        said += [_training_sentence(folder.name, read_summary(folder)) for folder in adapter_folders(adapters)]
     if not said and settings.profile == "full":
         said.append("Nothing: the profile bounds nothing.")
     return said
@@ -159,51 +160,3 @@ def _training_sentence(recipe: str, summary: Mapping[str, Any]) -> str:
 
 
 _SUMMARY_KEYS = ("example_count", "steps", "planned_steps", "seconds", "stopped_by")
-
-
-def reproduction_card(
-    settings: Settings, release: pa.Table, documents: pa.Table, predictions: pa.Table, adapters: Path
-) -> dict[str, Any]:
-    """What is needed to repeat the run."""
-    return {
-        "Release": {
-            "label": release["release"][0].as_py(),
-            **dict(zip(release["file_name"].to_pylist(), release["sha256"].to_pylist(), strict=True)),
-        },
-        "Benchmarks": {
-            f"{corpus}/{split}": f"{count} notes"
-            for (corpus, split), count in sorted(
-                Counter(
-                    (row["corpus"], row["split"]) for row in documents.select(["corpus", "split"]).to_pylist()
-                ).items()
-            )
-        },
-        "Profile": settings.profile,
-        "Models": {
-            "base": settings.model,
-            "miner": settings.model_of("miner"),
-            "synthesizer": settings.model_of("synthesizer"),
-            "encoder": settings.embedder,
-            "backend": settings.backend,
-            **dict.fromkeys(sorted({m for m in predictions["model"].to_pylist() if m}), "asked"),
-        },
-        "Adapters": {
-            folder.name: adapter_sha256(folder)
-            for folder in (sorted(adapters.iterdir()) if adapters.exists() else ())
-            if not folder.name.startswith(".")
-        },
-        "Prompts (sha256)": {name: load_prompt(name).sha256 for name in PROMPTS},
-        "Packages": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "Code": {"ccl-assets": version("ccl-assets"), "git commit": _git_commit()},
-    }
-
-
-def _git_commit() -> str:
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607
-            cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return "unknown (not run from a git checkout)"
-    return done.stdout.strip()
