@@ -36,8 +36,8 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true", help="print where the time of the first system goes")
     chosen = parser.parse_args()
 
-    from ccl_assets.evaluation.abstention import abstention_curve
     from ccl_assets.corpora.code_counts import code_counts
+    from ccl_assets.evaluation.abstention import abstention_curve
     from ccl_assets.evaluation.code_subsets import code_subsets
     from ccl_assets.evaluation.rule_violations import CodingRules
     from ccl_assets.evaluation.scoring import paired_differences, score_system

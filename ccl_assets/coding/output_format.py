@@ -117,10 +117,10 @@ def render_code(code: str, title: str) -> str:
 def parse_coding(text: str, given_evidence: Sequence[str] = ()) -> ParsedCoding:
     """Read a model's answer; any text is accepted and nothing is raised.
 
-    Understood besides the format itself: other heading styles (``Evidence:``, ``**ICD-10 codes**``, ``Códigos CIE-10``: models
-    answer Spanish notes in Spanish), text after the heading, bullets, numbers, table bars, bold and quotes, other dashes, lower case, codes without dot, several codes
-    on a line, the code after its title. Without a code section, lines that are unmistakably codes are still taken and
-    ``no_code_section`` is reported. A code given twice counts once, where it stood first.
+    Understood besides the format itself: other heading styles (``Evidence:``, ``**ICD-10 codes**``; ``Códigos CIE-10``, as models
+    answer Spanish notes in Spanish), text after the heading, bullets, numbers, table bars, bold and quotes, other dashes, lower
+    case, codes without dot, several codes on a line, the code after its title. Without a code section, lines that are
+    unmistakably codes are still taken and ``no_code_section`` is reported. A code given twice counts once, where it stood first.
 
     Evidence belongs to the code line of the same position if there are as many lines of each. Otherwise it is dealt
     out by order and ``evidence_misaligned`` is reported. Cost is linear in the length of the text.

@@ -4,7 +4,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from ccl_assets.coding.prediction import NoteToCode
-from ccl_assets.coding.systems.adapter_coder import PROMPTS, AdapterCoder
+from ccl_assets.coding.systems import SYSTEMS, Ingredients, build_system
 from ccl_assets.prompts import load_prompt
 from ccl_assets.resources.text_generation.chat_template import encode_prompt, render_prompt
 from ccl_assets.sft.dataset import SPAN_PROMPT, DatasetAccount, document_examples, span_examples
@@ -38,7 +38,7 @@ def asked(system, note):
     """The turns a system puts before its model."""
     generator = Overhears()
     with pytest.raises(RuntimeError, match="unanswered"):
-        list(AdapterCoder(system, generator, {"I10"}).code([note]))
+        list(build_system(system, Ingredients({"I10"}, generator=generator)).code([note]))
     (request,) = generator.requests
     return [(message.role, message.content) for message in request.messages]
 
@@ -60,7 +60,7 @@ def trained(example, tokenizer):
 )
 def test_a_note_is_asked_about_with_the_very_tokens_it_was_trained_with(tokenizer, recipe, system):
     chosen = load_recipe(recipe)
-    assert PROMPTS[system] == chosen.prompt_name
+    assert SYSTEMS[system].prompt == chosen.prompt_name
     begin = NOTE.index("HTN")
     spans = (CodedSpan("I10", "HTN", begin, begin + 3),)
     note = PlannedNote("c/1", "train", False, ("I10",), spans, chosen.document_format == "evidence")

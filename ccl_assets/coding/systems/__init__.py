@@ -25,8 +25,6 @@ __all__ = [
 def _found() -> dict[str, SystemDescription]:
     systems: list[SystemDescription] = []
     for module in iter_modules(__path__):
-        if module.ispkg:
-            continue
         system = import_module(f"{__name__}.{module.name}").SYSTEM
         if system.name != module.name:
             raise ValueError(
