@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ccl_assets.resources.text_generation.answer_guide import AnswerGuide
 from ccl_assets.resources.text_generation.grouped_attention import preallocated_cache, sees_all
 
 _LEAVE_SHARE = 0.25  # leaving copies the cache, so rows leave together
@@ -27,7 +28,11 @@ class Row:
         temperature: 0 is greedy. Sampling is seeded by prompt and sample number: a repeated run gives the same answer.
         stop: Texts that end the answer.
         sample: Number of the sample.
+        guide: Holds the answer to a grammar.
+        wants_probabilities: Note how probable each token was.
         tokens: The answer so far, without an end token.
+        log_probabilities: Of each token, if they are wanted: the model's own, whatever temperature or grammar made of them. A token
+            that the grammar forces has one, too.
         text: The answer, once it ended.
         finish_reason: ``stop`` or ``length``, once it ended.
     """
@@ -37,7 +42,10 @@ class Row:
     temperature: float = 0.0
     stop: tuple[str, ...] = ()
     sample: int = 0
+    guide: AnswerGuide | None = None
+    wants_probabilities: bool = False
     tokens: list[int] = field(default_factory=list)
+    log_probabilities: list[float] = field(default_factory=list)
     text: str = ""
     finish_reason: str | None = None
 
@@ -100,6 +108,7 @@ def decode_batch(model: Any, tokenizer: Any, rows: Sequence[Row], prefill_tokens
             logits = step(ids[:, begin:end], begin, end)
         for column in range(width, capacity + 1):
             chosen = _choose(logits, [rows[index] for index in present], [generators[index] for index in present])
+            _note_probabilities(logits, [rows[index] for index in present], chosen, ends)
             for index, token in zip(present, chosen, strict=True):
                 _take(rows[index], token, ends, tokenizer)
             going = [place for place, index in enumerate(present) if rows[index].finish_reason is None]
@@ -124,14 +133,55 @@ def shared_prefix_length(prompts: Sequence[Sequence[int]]) -> int:
 
 
 def _choose(logits: Any, rows: Sequence[Row], generators: Sequence[Any]) -> list[int]:
-    import torch
-
     chosen: list[int] = logits.argmax(dim=-1).tolist()
     for place, row in enumerate(rows):
-        if row.temperature > 0 and row.finish_reason is None:
-            probabilities = torch.softmax(logits[place].float().cpu() / row.temperature, dim=-1)
-            chosen[place] = int(torch.multinomial(probabilities, 1, generator=generators[place]))
+        if row.finish_reason is not None:
+            continue
+        if row.guide is not None:
+            chosen[place] = _choose_within(row.guide, logits[place], row.temperature, generators[place])
+        elif row.temperature > 0:
+            chosen[place] = _choose_one(logits[place], row.temperature, generators[place])
     return chosen
+
+
+def _choose_within(guide: AnswerGuide, logits: Any, temperature: float, generator: Any) -> int:
+    """The best, or a sampled, token of those that keep to the grammar."""
+    while (allowed := guide.allowed()) is None:
+        # nearly all tokens may come before the list: finding those that may not takes longer than trying again
+        token = _choose_one(logits, temperature, generator)
+        if guide.accepts(token):
+            return token
+        if token in guide.ends:
+            guide.begin_list()
+        logits = logits.clone()
+        logits[token] = float("-inf")
+    return allowed[_choose_one(logits[allowed], temperature, generator)] if len(allowed) > 1 else allowed[0]
+
+
+def _choose_one(logits: Any, temperature: float, generator: Any) -> int:
+    import torch
+
+    if temperature <= 0:
+        return int(logits.argmax())
+    probabilities = torch.softmax(logits.float().cpu() / temperature, dim=-1)
+    return int(torch.multinomial(probabilities, 1, generator=generator))
+
+
+def _note_probabilities(logits: Any, rows: Sequence[Row], chosen: Sequence[int], ends: frozenset[int]) -> None:
+    places = [
+        place
+        for place, row in enumerate(rows)
+        if row.wants_probabilities and row.finish_reason is None and chosen[place] not in ends
+    ]
+    if not places:
+        return
+    import torch
+
+    asked = logits[places].float()
+    tokens = torch.tensor([chosen[place] for place in places], device=asked.device).unsqueeze(1)
+    noted = asked.gather(1, tokens).squeeze(1) - asked.logsumexp(dim=1)
+    for place, log_probability in zip(places, noted.tolist(), strict=True):
+        rows[place].log_probabilities.append(min(log_probability, 0.0))
 
 
 def _take(row: Row, token: int, ends: frozenset[int], tokenizer: Any) -> None:
@@ -142,6 +192,8 @@ def _take(row: Row, token: int, ends: frozenset[int], tokenizer: Any) -> None:
         _finish(row, "stop", tokenizer)
         return
     row.tokens.append(token)
+    if row.guide is not None:
+        row.guide.take(token)
     if row.stop:
         # a stop text of n characters spans at most 4n byte tokens and lies in the last ones
         tail = row.tokens[-4 * max(map(len, row.stop)) :]

@@ -6,7 +6,10 @@ import re
 from typing import Any
 
 from ccl_assets.resources.text_generation.requests import Completion, GenerationRequest
+from ccl_assets.resources.text_generation.token_bytes import token_ends
 
+_UNKNOWN = -9999.0  # what vLLM sends for a token it has no number of
+_ROUNDING = 1e-3  # a server's float may lie a little above the logarithm of 1
 _HARMLESS_NAME = re.compile(r"[\w./:@+-]{1,120}")  # what a server says is quoted only if it can be no note
 _SNAPSHOT = re.compile(r"-\d[\d-]*")
 
@@ -40,16 +43,47 @@ def read_answer(request: GenerationRequest, body: Any, seconds: float) -> Comple
         return failure(request, "the endpoint's content filter refused the request", seconds)
     if not isinstance(text, str) or not text.strip():
         return failure(request, "the endpoint's answer is empty", seconds)
+    text = text.encode("utf-8", "replace").decode("utf-8")  # an unpaired surrogate can be written to no table
     usage = body.get("usage")
+    ends, log_probabilities = (
+        _read_probabilities(choice.get("logprobs"), text) if request.wants_probabilities else ((), ())
+    )
     return Completion(
         request.request_id,
-        # an unpaired surrogate can be written to no table
-        text.encode("utf-8", "replace").decode("utf-8"),
+        text,
         finish_reason="length" if finish_reason == "length" else "stop",
         prompt_token_count=_count(usage, "prompt_tokens"),
         completion_token_count=_count(usage, "completion_tokens"),
         seconds=seconds,
+        token_ends=ends,
+        log_probabilities=log_probabilities,
     )
+
+
+def _read_probabilities(sent: Any, text: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Token ends and log probabilities; none unless the tokens say the text and every number can be a log probability."""
+    tokens = sent.get("content") if isinstance(sent, dict) else None
+    pieces, numbers = [], []
+    for token in tokens if isinstance(tokens, list) else ():
+        said = _bytes_of(token)
+        number = token.get("logprob") if isinstance(token, dict) else None
+        if said is None or not isinstance(number, int | float) or not _UNKNOWN < number <= _ROUNDING:
+            return (), ()
+        pieces.append(said)
+        numbers.append(min(float(number), 0.0))
+    ends = token_ends(pieces, text)
+    return ends, tuple(numbers[: len(ends)])
+
+
+def _bytes_of(token: Any) -> bytes | None:
+    """What a token says; servers give bytes where a token is a part of a character, and some leave them out."""
+    if not isinstance(token, dict):
+        return None
+    said = token.get("bytes")
+    if isinstance(said, list) and all(isinstance(byte, int) and 0 <= byte < 256 for byte in said):
+        return bytes(said)
+    said = token.get("token")
+    return said.encode("utf-8", "replace") if isinstance(said, str) else None
 
 
 def failure(request: GenerationRequest, reason: str, seconds: float) -> Completion:

@@ -4,22 +4,51 @@ from __future__ import annotations
 
 import gc
 import threading
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ccl_assets.resources.small_language_model import quiet_progress_bars
+from ccl_assets.resources.text_generation.answer_grammar import CodeListGrammar
+from ccl_assets.resources.text_generation.answer_guide import AnswerGuide, GuideTokens
+from ccl_assets.resources.text_generation.decoding import end_tokens
 from ccl_assets.resources.text_generation.grouped_attention import grouped_attention_name
+from ccl_assets.resources.text_generation.token_bytes import TokenBytes, read_token_bytes, token_ends
 
 _ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model ready to answer, and its tokenizer."""
+    """A model ready to answer, its tokenizer, and the grammars it was held to."""
 
     tokenizer: Any
     model: Any
+    _guides: dict[CodeListGrammar, GuideTokens] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @cached_property
+    def said(self) -> TokenBytes | None:
+        """What each token says, where the tokenizer tells."""
+        return read_token_bytes(self.tokenizer)
+
+    def ends_of(self, tokens: Sequence[int], text: str) -> tuple[int, ...]:
+        """Where tokens end in the text that was made of them, see :func:`token_ends`; empty where the tokenizer does not tell."""
+        return () if self.said is None else token_ends([self.said[token] for token in tokens], text)
+
+    def guide(self, grammar: CodeListGrammar) -> AnswerGuide:
+        """A guide for one answer.
+
+        Raises:
+            GrammarError: The model cannot be held to the grammar.
+        """
+        tokens = self._guides.get(grammar)
+        if tokens is None:
+            tokens = GuideTokens(grammar, self.tokenizer, self.said)
+            self._guides.clear()  # one release at a time
+            self._guides[grammar] = tokens
+        return AnswerGuide(tokens, end_tokens(self.model, self.tokenizer))
 
 
 _lock = threading.Lock()

@@ -81,6 +81,7 @@ class OpenAIEndpoint:
         self._keeps_text_on_host = keeps_text(self.host, trusted_hosts)
         self._other_names: set[str] = set()
         self._failures_in_a_row = 0
+        self._sends_probabilities = True
 
     @property
     def model_name(self) -> str:
@@ -96,6 +97,11 @@ class OpenAIEndpoint:
     def supports_json_schema(self) -> bool:
         """True: sent as ``response_format``; a server that ignores it answers what it likes."""
         return True
+
+    @property
+    def supports_grammar(self) -> bool:
+        """False: no request field carries 75,000 lines, and a grammar of the codes' mere shape lets invented ones through."""
+        return False
 
     def generate(self, requests: Iterable[GenerationRequest]) -> Iterator[Completion]:
         """Answer every request; closing the iterator early cancels what is in flight.
@@ -127,14 +133,16 @@ class OpenAIEndpoint:
         import openai
 
         started = time.monotonic()
+        payload = self._payload(request)
         for attempt in range(self._max_retries + 1):
             headers = None
             try:
                 async with asyncio.timeout(self._timeout_s):
                     # typed bodies cost the client twice the time
-                    body = await client.post("/chat/completions", cast_to=object, body=self._payload(request))
+                    body = await client.post("/chat/completions", cast_to=object, body=payload)
                 completion = read_answer(request, body, time.monotonic() - started)
                 await self._check_model(client, model_of(body))
+                self._sends_probabilities &= "logprobs" in payload or not request.wants_probabilities
                 return completion
             except (TimeoutError, openai.APITimeoutError):
                 reason = f"no answer within {self._timeout_s:g} s"
@@ -146,6 +154,8 @@ class OpenAIEndpoint:
                     ) from None
             except openai.APIStatusError as error:
                 reason = self._status_reason(error)
+                if error.status_code in (400, 422) and payload.pop("logprobs", False):
+                    continue  # there are models that refuse to be asked for them
                 if not is_retried(error.status_code):
                     return failure(request, reason, time.monotonic() - started)
                 headers = error.response.headers
@@ -217,6 +227,8 @@ class OpenAIEndpoint:
         }
         if request.parameters.stop:
             payload["stop"] = list(request.parameters.stop)
+        if request.wants_probabilities and self._sends_probabilities:
+            payload["logprobs"] = True
         if request.json_schema is not None:
             payload["response_format"] = {
                 "type": "json_schema",

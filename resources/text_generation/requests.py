@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Generic, Protocol, TypeVar, overload, runtime_checkable
+
+from ccl_assets.resources.text_generation.answer_grammar import CodeListGrammar
 
 T = TypeVar("T")
 
@@ -41,6 +44,8 @@ class GenerationRequest:
         is_restricted: The messages quote notes that may not leave this host.
         json_schema: Ask the backend for JSON of this schema; only a backend that ``supports_json_schema`` heeds it.
         sample: Number of the answer wanted where one prompt is sampled several times; each has a cache key of its own.
+        wants_probabilities: Ask for the probability of every token; a backend that cannot tell answers without.
+        grammar: Hold the answer to a list of codes; only a backend that ``supports_grammar`` heeds it.
     """
 
     request_id: str
@@ -49,9 +54,11 @@ class GenerationRequest:
     is_restricted: bool = False
     json_schema: Mapping[str, Any] | None = field(default=None, hash=False)
     sample: int = 0
+    wants_probabilities: bool = False
+    grammar: CodeListGrammar | None = None
 
     def cache_key(self, model_name: str) -> str:
-        """SHA-256 over model, messages, parameters, schema and sample number: equal requests are paid for once."""
+        """SHA-256 over all that can change the answer: equal requests are paid for once."""
         payload: dict[str, Any] = {
             "model": model_name,
             "messages": [[m.role, m.content] for m in self.messages],
@@ -60,8 +67,13 @@ class GenerationRequest:
             "stop": list(self.parameters.stop),
             "json_schema": self.json_schema,
         }
-        if self.sample:  # absent for the first, so that keys of stores without samples stay as they were
+        # absent where not asked for, so that keys of older stores stay as they were
+        if self.sample:
             payload["sample"] = self.sample
+        if self.wants_probabilities:
+            payload["wants_probabilities"] = True
+        if self.grammar is not None:
+            payload["grammar"] = self.grammar.sha256
         return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
 
 
@@ -71,6 +83,12 @@ class Completion:
 
     ``finish_reason`` is ``stop``, ``length`` (cut at ``max_tokens``) or ``error``; ``error`` says what went wrong without
     quoting the prompt. ``is_cached`` marks an answer read from the completion store.
+
+    Attributes:
+        token_ends: Where each token ends in ``text``, in code points; empty where probabilities were not asked for or not given.
+            The last token ends with the text: tokens of what was cut off it are left out.
+        log_probabilities: Natural logarithm of the probability that the model itself, at temperature 1 and held to no schema or
+            grammar, gave each of these tokens.
     """
 
     request_id: str
@@ -81,6 +99,24 @@ class Completion:
     seconds: float = 0.0
     error: str | None = None
     is_cached: bool = False
+    token_ends: tuple[int, ...] = ()
+    log_probabilities: tuple[float, ...] = ()
+
+    def probability(self, begin: int, end: int) -> float | None:
+        """Probability of ``text[begin:end]`` given all before it: the product over its tokens, also those it shares a part of.
+
+        Returns:
+            ``None`` where the tokens are not known, or the span is empty or not within the text.
+        """
+        if not 0 <= begin < end <= (self.token_ends[-1] if self.token_ends else 0):
+            return None
+        total, at = 0.0, 0
+        for token_end, log_probability in zip(self.token_ends, self.log_probabilities, strict=True):
+            # a token that moves nothing is the first part of the character that begins where it stands
+            if at < end and (token_end > begin or token_end == at >= begin):
+                total += log_probability
+            at = token_end
+        return math.exp(total)
 
 
 class LazyRequests(Sequence[GenerationRequest], Generic[T]):
@@ -144,6 +180,11 @@ class TextGenerator(Protocol):
     @property
     def supports_json_schema(self) -> bool:
         """Whether answers are constrained to a request's ``json_schema``."""
+        ...
+
+    @property
+    def supports_grammar(self) -> bool:
+        """Whether answers are constrained to a request's ``grammar``, code by code."""
         ...
 
     def generate(self, requests: Iterable[GenerationRequest]) -> Iterator[Completion]:

@@ -32,6 +32,7 @@ class ScriptedGenerator:
         kill_after: int | None = None,
         seconds_per_call: float = 0.0,
         supports_json_schema: bool = False,
+        supports_grammar: bool = False,
     ) -> None:
         """Script a model.
 
@@ -43,6 +44,7 @@ class ScriptedGenerator:
             kill_after: Kill this process, uncatchably, once this many requests are answered.
             seconds_per_call: Time each answer takes.
             supports_json_schema: What the property of that name says.
+            supports_grammar: What the property of that name says.
         """
         self.calls: list[GenerationRequest] = []
         self._answer = answer
@@ -52,6 +54,7 @@ class ScriptedGenerator:
         self._kill_after = kill_after
         self._seconds_per_call = seconds_per_call
         self._supports_json_schema = supports_json_schema
+        self._supports_grammar = supports_grammar
         self._lock = threading.Lock()
 
     @property
@@ -68,6 +71,11 @@ class ScriptedGenerator:
     def supports_json_schema(self) -> bool:
         """As given by the test."""
         return self._supports_json_schema
+
+    @property
+    def supports_grammar(self) -> bool:
+        """As given by the test."""
+        return self._supports_grammar
 
     @property
     def call_count(self) -> int:

@@ -44,6 +44,11 @@ class StoredTextGenerator:
         """Whether the backend constrains answers to a schema."""
         return self._backend.supports_json_schema
 
+    @property
+    def supports_grammar(self) -> bool:
+        """Whether the backend constrains answers to a grammar."""
+        return self._backend.supports_grammar
+
     def generate(self, requests: Iterable[GenerationRequest]) -> Iterator[Completion]:
         """Answer every request exactly once, stored answers as they are found, the backend's as they finish.
 

@@ -71,6 +71,11 @@ class TransformersEngine:
         """False: schemas are not enforced."""
         return False
 
+    @property
+    def supports_grammar(self) -> bool:
+        """True: tokens that lead to no code of the list are not chosen."""
+        return True
+
     def generate(self, requests: Iterable[GenerationRequest]) -> Iterator[Completion]:
         """Answer all requests, batch by batch.
 
@@ -133,10 +138,11 @@ def _answer(
     loaded: LoadedModel, batch: Sequence[tuple[GenerationRequest, list[int]]], prefill_tokens: int
 ) -> Iterator[Completion]:
     started = time.monotonic()
-    rows = [_row(request, prompt) for request, prompt in batch]
+    rows = [_row(loaded, request, prompt) for request, prompt in batch]
     decode_batch(loaded.model, loaded.tokenizer, rows, prefill_tokens)
     seconds = (time.monotonic() - started) / len(rows)
     for (request, prompt), row in zip(batch, rows, strict=True):
+        ends = loaded.ends_of(row.tokens, row.text) if row.wants_probabilities else ()
         yield Completion(
             request.request_id,
             row.text,
@@ -144,9 +150,19 @@ def _answer(
             prompt_token_count=len(prompt),
             completion_token_count=len(row.tokens),
             seconds=seconds,
+            token_ends=ends,
+            log_probabilities=tuple(row.log_probabilities[: len(ends)]),
         )
 
 
-def _row(request: GenerationRequest, prompt: list[int]) -> Row:
+def _row(loaded: LoadedModel, request: GenerationRequest, prompt: list[int]) -> Row:
     parameters = request.parameters
-    return Row(prompt, parameters.max_tokens, parameters.temperature, parameters.stop, request.sample)
+    return Row(
+        prompt,
+        parameters.max_tokens,
+        parameters.temperature,
+        parameters.stop,
+        request.sample,
+        guide=None if request.grammar is None else loaded.guide(request.grammar),
+        wants_probabilities=request.wants_probabilities,
+    )

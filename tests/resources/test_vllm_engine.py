@@ -4,6 +4,7 @@ import importlib.util
 import json
 import sys
 import types
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +15,7 @@ from ccl_assets.resources.text_generation.vllm_engine import VLLMEngine
 
 class FakeLLM:
     made = None
+    said = None
 
     def __init__(self, **options):
         FakeLLM.made = self
@@ -25,7 +27,9 @@ class FakeLLM:
         for prompt in prompts:
             number = len(prompt["prompt_token_ids"])
             reason = "abort" if number > 50 else "stop"
-            answer = SimpleNamespace(text=f"{number} tokens", token_ids=[1, 2], finish_reason=reason)
+            answer = SimpleNamespace(text=f"{number} tokens", token_ids=[1, 2], finish_reason=reason, logprobs=None)
+            if FakeLLM.said is not None:
+                answer.text, answer.token_ids, answer.logprobs = FakeLLM.said
             yield SimpleNamespace(outputs=[answer])
 
 
@@ -69,6 +73,26 @@ def test_requests_reach_the_engine_as_tokens_with_their_own_parameters(vllm, ran
     assert (sampling[0].max_tokens, sampling[0].stop, sampling[0].structured_outputs) == (5, ["\n"], None)
     assert (sampling[1].temperature, sampling[1].structured_outputs.json) == (0.5, {"type": "object"})
     assert (use_tqdm, lora) == (False, None)
+
+
+def test_token_probabilities_are_those_of_the_tokens_chosen(vllm, random_llama, ask, monkeypatch):
+    from transformers import AutoTokenizer
+
+    tokens = AutoTokenizer.from_pretrained(random_llama).encode("a–bSTOP", add_special_tokens=False)
+    # beside the chosen token stands the likeliest one; the stop text and the end token belong to no text
+    logprobs = [
+        {0: SimpleNamespace(logprob=-0.1), token: SimpleNamespace(logprob=-n / 8)} for n, token in enumerate(tokens)
+    ]
+    monkeypatch.setattr(FakeLLM, "said", ("a–b", [*tokens, 1], [*logprobs, {1: SimpleNamespace(logprob=0.0)}]))
+    engine = VLLMEngine(random_llama)
+    wanting = replace(ask("a"), wants_probabilities=True)
+    completions = {c.request_id: c for c in engine.generate([wanting, ask("b")])}
+    assert completions["a"].token_ends == (1, 1, 1, 2, 3)
+    assert completions["a"].log_probabilities == (0.0, -0.125, -0.25, -0.375, -0.5)
+    assert completions["b"].token_ends == ()
+    ((_, sampling, *_),) = FakeLLM.made.calls
+    assert [given.logprobs for given in sampling] == [0, None]
+    assert not engine.supports_grammar
 
 
 def test_requests_are_taken_call_by_call(vllm, random_llama, ask, monkeypatch):
