@@ -4,6 +4,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+HOST ?= 127.0.0.1
+PORT ?= 3000
 READY := $(VENV)/.ready
 DEV_READY := $(VENV)/.ready-dev
 export CCL_HOME ?= $(CURDIR)/data
@@ -22,9 +24,8 @@ run: $(READY) ## Set up, then materialize everything that is missing or stale an
 
 refresh: run ## The same: re-derive exactly what a changed source, setting or piece of code affects
 
-ui: $(READY) ## Serve the Dagster UI (http://127.0.0.1:3000, this host only)
-	@$(BIN)/python -c "from pathlib import Path; import os; from ccl_assets.refresh import prepare_instance; prepare_instance(Path(os.environ['CCL_HOME']))"
-	@$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
+ui: $(READY) ## Serve the Dagster UI (http://127.0.0.1:3000, this host only; PORT=3001 for another port)
+	@$(BIN)/python -m ccl_assets.ui --host $(HOST) --port $(PORT)
 
 test: $(DEV_READY) ## Set up, then run the linters and all tests
 	@$(MAKE) --no-print-directory lint

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from ccl_assets import jobs, schedules, sensors
 from ccl_assets.contracts import CONTRACTS
 from ccl_assets.corpora import assets as corpora
 from ccl_assets.corpora import code_count_assets
@@ -13,13 +14,12 @@ from ccl_assets.io_managers.artifact_directory import ArtifactDirectoryIOManager
 from ccl_assets.io_managers.delta_tables import DeltaTables
 from ccl_assets.io_managers.faiss_index import FaissIndexIOManager
 from ccl_assets.io_managers.table_io_manager import TableIOManager
-from ccl_assets.releases import release_store
+from ccl_assets.releases import release_sources
 from ccl_assets.resources.corpus_paths import CorpusPaths
 from ccl_assets.resources.embedder import Embedder
 from ccl_assets.resources.embedding_store import EmbeddingStore
 from ccl_assets.resources.file_hashes import FileHashes
 from ccl_assets.resources.language_models import LanguageModels
-from ccl_assets.resources.release_source import ReleaseSource
 from ccl_assets.resources.settings import settings
 from ccl_assets.resources.trainer import Trainer
 from ccl_assets.sft import assets as sft
@@ -27,9 +27,7 @@ from ccl_assets.sft import assets as sft
 _SETTINGS = settings()
 FILE_HASHES = FileHashes(_SETTINGS.home.resolve() / "file_hashes.json")
 CORPUS_PATHS = CorpusPaths.from_settings(_SETTINGS)
-_RELEASES = release_store(_SETTINGS, FILE_HASHES)
-RELEASE_SOURCE = ReleaseSource(_SETTINGS.icd_release, _RELEASES, FILE_HASHES)
-PREVIOUS_RELEASE_SOURCE = ReleaseSource(_SETTINGS.icd_previous_release, _RELEASES, FILE_HASHES)
+RELEASE_SOURCE, PREVIOUS_RELEASE_SOURCE = release_sources(_SETTINGS, FILE_HASHES)
 
 defs = dg.Definitions(
     assets=[
@@ -61,5 +59,8 @@ defs = dg.Definitions(
         "trainer": Trainer(threads=_SETTINGS.threads, processes=_SETTINGS.training_processes),
         "pipes": dg.PipesSubprocessClient(),
     },
+    jobs=jobs.JOBS,
+    schedules=schedules.SCHEDULES,
+    sensors=sensors.SENSORS,
     executor=dg.in_process_executor,
 )

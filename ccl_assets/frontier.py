@@ -3,8 +3,6 @@
 Dagster tells of each partition whether its direct inputs or its code changed, by data version. Staleness is not transitive
 there, so a partition below a stale one may still call itself fresh; and a re-derived partition whose content did not change
 stops the wave. Hence: materialize the frontier, look again, until there is none.
-
-The stale-status resolver is not public API; it is used here only, and pinned by Dagster's version range.
 """
 
 from __future__ import annotations
@@ -16,29 +14,15 @@ from typing import Any
 
 import dagster as dg
 
-from ccl_assets.run_process import end_dead_runs, process_tag
+from ccl_assets.run_process import end_dead_runs, process_tag, wait_for_pools
+from ccl_assets.selection import EVERYTHING, Selection, Target
+from ccl_assets.stale_status import stale_status_resolver
 
 DATA_VERSION_TAG = "dagster/data_version"
 _INTERRUPTED = "DagsterExecutionInterruptedError"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 SourceVersions = Callable[[], Mapping[Any, str]]  # data version by partition, or by None
-
-
-@dataclass(frozen=True, order=True)
-class Target:
-    """An asset, or one partition of it."""
-
-    asset: str
-    partition: str | None = None
-
-    @property
-    def key(self) -> dg.AssetKey:
-        """The asset key."""
-        return dg.AssetKey.from_user_string(self.asset)
-
-    def __str__(self) -> str:
-        """E.g. ``gold/pairs 09_I00-I99``."""
-        return f"{self.asset} {self.partition}" if self.partition else self.asset
+IsLost = Callable[[Target], bool]  # whether storage no longer has what was materialized
 
 
 @dataclass
@@ -48,7 +32,8 @@ class Frontier:
     Attributes:
         ready: Stale or missing, with nothing stale or missing above.
         waiting: Targets with something stale, missing or failed above, and what that is.
-        missing: Targets that were never materialized.
+        missing: Targets that were never materialized, or are gone from storage.
+        lost: Those of them that are gone.
         computed_together: For an asset, all assets that one computation gives with it.
         partitioned_by: Partitions definition of an asset; two may have equal keys and yet mean different things.
     """
@@ -58,6 +43,7 @@ class Frontier:
     ready: list[Target] = field(default_factory=list)
     waiting: dict[Target, set[Target]] = field(default_factory=dict)
     missing: set[Target] = field(default_factory=set)
+    lost: set[Target] = field(default_factory=set)
 
     def runs(self) -> list[list[Target]]:
         """Group the ready targets into runs.
@@ -102,66 +88,74 @@ def find_frontier(
     instance: dg.DagsterInstance,
     partitions: Mapping[str, Collection[str]],
     failed: Collection[Target] = (),
+    selection: Selection = EVERYTHING,
+    made: Collection[Target] = (),
+    is_lost: IsLost = lambda _: False,
 ) -> Frontier:
-    """Look at every target once; about 3 s for 250 targets.
+    """Look at every selected target and all above it once; about 3 s for 250 targets.
 
     Args:
         graph: The asset graph of the definitions.
         instance: Where materializations are recorded.
         partitions: For an asset, the partitions that can be materialized at all (corpora that are configured); others: all.
         failed: Targets that failed in this refresh; they and all below them wait.
+        selection: What to look at.
+        made: Targets that this refresh materialized.
+        is_lost: See :mod:`ccl_assets.lost_partitions`.
+
+    Raises:
+        SelectionError: The selection names what is not there.
     """
-    from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
-    from dagster._core.definitions.events import AssetKeyPartitionKey
-    from dagster._core.loader import LoadingContext
+    from dagster._core.definitions.data_version import StaleStatus
 
-    class Loading(LoadingContext):
-        """The resolver's batch loaders for one look."""
-
-        def __init__(self) -> None:
-            self._loaders: dict[Any, Any] = {}
-
-        @property
-        def instance(self) -> dg.DagsterInstance:
-            return instance
-
-        @property
-        def loaders(self) -> dict[Any, Any]:
-            return self._loaders
-
-    resolver = CachingStaleStatusResolver(instance, graph, Loading())
+    resolver = stale_status_resolver(graph, instance)
     nodes = {key.to_user_string(): graph.get(key) for key in graph.materializable_asset_keys}
     frontier = Frontier(
         {name: sorted(key.to_user_string() for key in node.execution_set_asset_keys) for name, node in nodes.items()},
         {name: node.partitions_def for name, node in nodes.items()},
     )
+    parents = _parents(graph, resolver, partitions)
+    wanted = selection.with_ancestors(parents)
+    again = selection.chosen(parents.keys()).difference(made) if selection.again else frozenset()
     dirty: set[Target] = set()
+    for target in filter(wanted.__contains__, parents):
+        status = resolver.get_status(target.key, target.partition)
+        if status is StaleStatus.FRESH and target not in made and is_lost(target):
+            status = StaleStatus.MISSING
+            frontier.lost.add(target)
+        above = parents[target] & dirty
+        if target in failed:
+            above.add(target)
+        if status is StaleStatus.FRESH and not above and target not in again:
+            continue
+        dirty.add(target)
+        if status is StaleStatus.MISSING:
+            frontier.missing.add(target)
+        if above:
+            frontier.waiting[target] = above
+        else:
+            frontier.ready.append(target)
+    return frontier
+
+
+def _parents(graph: Any, resolver: Any, partitions: Mapping[str, Collection[str]]) -> dict[Target, set[Target]]:
+    """Every target that can be materialized, in topological order, with its direct parents."""
+    from dagster._core.definitions.events import AssetKeyPartitionKey
+
+    found: dict[Target, set[Target]] = {}
     for key in graph.toposorted_asset_keys:
         node = graph.get(key)
         if not node.is_materializable:
             continue
         name = key.to_user_string()
-        definition = node.partitions_def
-        keys: list[str | None] = [None] if definition is None else list(definition.get_partition_keys())
+        keys = [None] if node.partitions_def is None else list(node.partitions_def.get_partition_keys())
         for partition in keys:
-            if partition is not None and name in partitions and partition not in partitions[name]:
-                continue
-            target = Target(name, partition)
-            status = resolver.get_status(key, partition)
-            parents = resolver._get_partition_dependencies(key=AssetKeyPartitionKey(key, partition))
-            above = {Target(p.asset_key.to_user_string(), p.partition_key) for p in parents} & dirty
-            if target in failed:
-                above.add(target)
-            if status is StaleStatus.FRESH and not above:
-                continue
-            dirty.add(target)
-            if status is StaleStatus.MISSING:
-                frontier.missing.add(target)
-            if above:
-                frontier.waiting[target] = above
-            else:
-                frontier.ready.append(target)
-    return frontier
+            if partition is None or partition in partitions.get(name, keys):
+                above = resolver._get_partition_dependencies(key=AssetKeyPartitionKey(key, partition))
+                found[Target(name, partition)] = {
+                    Target(parent.asset_key.to_user_string(), parent.partition_key) for parent in above
+                }
+    return found
 
 
 def refresh(
@@ -170,6 +164,10 @@ def refresh(
     partitions: Mapping[str, Collection[str]],
     sources: Mapping[str, SourceVersions],
     say: Callable[[str], None] = print,
+    *,
+    selection: Selection = EVERYTHING,
+    tags: Mapping[str, str] | None = None,
+    lost: Callable[[dg.DagsterInstance], IsLost] | None = None,
 ) -> Outcome:
     """Materialize the frontier until nothing is stale or missing, in this process, one run per partition.
 
@@ -182,6 +180,12 @@ def refresh(
         partitions: See :func:`find_frontier`.
         sources: Data versions of each source asset, by partition.
         say: Receives progress lines.
+        selection: What is to be fresh in the end; everything it is derived from is included.
+        tags: Put on every run.
+        lost: Looks at storage, once per wave.
+
+    Raises:
+        SelectionError: The selection names what is not there.
     """
     if dead := end_dead_runs(instance):
         say(f"{len(dead)} runs of killed processes were marked as failed; what they stored is kept")
@@ -190,7 +194,10 @@ def refresh(
     wave = 0
     while True:
         observe(instance, sources)
-        frontier = find_frontier(graph, instance, partitions, outcome.failed)
+        is_lost = lost(instance) if lost else lambda _: False
+        frontier = find_frontier(graph, instance, partitions, outcome.failed, selection, outcome.materialized, is_lost)
+        if frontier.lost:
+            say(f"{len(frontier.lost)} partitions are gone from storage and are made again, first {min(frontier.lost)}")
         runs = frontier.runs()
         if not runs:
             outcome.waiting = [target for target in frontier.waiting if target not in outcome.failed]
@@ -198,8 +205,9 @@ def refresh(
         wave += 1
         say(f"wave {wave}: {len(runs)} runs, {len(frontier.waiting)} partitions wait for them")
         for number, group in enumerate(runs, start=1):
+            wait_for_pools(instance, {pool for target in group for pool in graph.get(target.key).pools or ()}, say)
             started = time.monotonic()
-            run = materialize(definitions, instance, group)
+            run = materialize(definitions, instance, group, tags)
             took = time.monotonic() - started
             say(
                 f"  {number:3}/{len(runs)}  {took:6.1f} s  {' + '.join(map(str, group))}{'  FAILED' if run.failed else ''}"
@@ -210,7 +218,12 @@ def refresh(
             outcome.failed |= run.failed
 
 
-def materialize(definitions: dg.Definitions, instance: dg.DagsterInstance, group: list[Target]) -> Outcome:
+def materialize(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    group: list[Target],
+    tags: Mapping[str, str] | None = None,
+) -> Outcome:
     """Run the targets of one partition; those below a failure are not computed and left waiting.
 
     Raises:
@@ -221,7 +234,7 @@ def materialize(definitions: dg.Definitions, instance: dg.DagsterInstance, group
         instance=instance,
         run_config=_QUIET,
         partition_key=group[0].partition,
-        tags=process_tag(),
+        tags={**process_tag(), **(tags or {})},
         asset_selection=[target.key for target in group],
         raise_on_error=False,
     )

@@ -1,91 +1,126 @@
 """``python -m ccl_assets.refresh``: materialize what is stale or missing, then say where the report is.
 
-This is what ``make run`` and ``make refresh`` call. It records its runs in the same Dagster instance that the UI reads.
+This is what ``make run``, ``make refresh`` and the jobs of the Dagster UI call. It records its runs in the same Dagster instance
+that the UI reads.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
+import signal
 import sys
 import time
-from importlib.resources import files
-from pathlib import Path
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from ccl_assets.resources.settings import settings
+from ccl_assets.instance import InstanceError, open_instance, prepare_instance
+from ccl_assets.resources.settings import Settings, settings
+from ccl_assets.run_process import RefreshRunningError, only_refresh
+from ccl_assets.selection import Selection, SelectionError
 
-_BAD_INPUT = 2
-_FAILED = 1
+if TYPE_CHECKING:
+    from ccl_assets import frontier
+
+__all__ = ["main", "prepare_instance"]
+
+BAD_INPUT = 2
+FAILED = 1
 _INTERRUPTED = 130
 
 
-def prepare_instance(home: Path) -> Path:
-    """Create the Dagster home below ``home`` with the project's ``dagster.yaml``; returns it."""
-    dagster_home = home.resolve() / "dagster_home"
-    dagster_home.mkdir(parents=True, exist_ok=True)
-    target = dagster_home / "dagster.yaml"
-    if not target.exists():
-        target.write_text(files("ccl_assets").joinpath("dagster.yaml").read_text(encoding="utf-8"), encoding="utf-8")
-    return dagster_home
+class _BadSourceError(RuntimeError):
+    """A release or corpus cannot be read."""
 
 
-def main() -> int:
-    """Refresh everything; the exit status is 0, 1 (something failed) or 2 (a setting or source is wrong)."""
-    started = time.monotonic()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Refresh; the exit status is 0, 1 (something failed) or 2 (an argument, setting, source or the instance is wrong)."""
+    given = _parser().parse_args(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a process started in the background ignores SIGINT
+        signal.signal(number, signal.default_int_handler)
     try:
         chosen = settings()
     except ValidationError as error:
         for problem in error.errors():
             name = "_".join(["CCL", *(str(part) for part in problem["loc"])]).upper()
             print(f"setting {name}: {problem['msg']}", file=sys.stderr)
-        return _BAD_INPUT
-    os.environ["DAGSTER_HOME"] = str(prepare_instance(chosen.home))
+        return BAD_INPUT
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-
-    import dagster as dg
-
-    from ccl_assets import frontier
-    from ccl_assets.coding.systems import SYSTEMS
-    from ccl_assets.corpora.assets import configured_corpora, corpus_versions
-    from ccl_assets.corpora.loaders import CORPORA, check_headings
-    from ccl_assets.definitions import CORPUS_PATHS, FILE_HASHES, PREVIOUS_RELEASE_SOURCE, RELEASE_SOURCE, defs
-    from ccl_assets.icd.release_diff_assets import previous_release_version
-
-    corpora = configured_corpora(CORPUS_PATHS)
-    say(f"profile {chosen.profile}; data in {chosen.home.resolve()}; corpora: {', '.join(corpora)}")
-    for name in CORPORA:
-        if name not in corpora:
-            say(f"  corpus {name} is left out: {' and '.join(CORPORA[name].unset(CORPUS_PATHS))} not set")
-    sources: dict[str, frontier.SourceVersions] = {
-        "source/icd_release": lambda: {None: RELEASE_SOURCE.version()},
-        "source/previous_icd_release": lambda: {None: previous_release_version(PREVIOUS_RELEASE_SOURCE)},
-        "source/corpus_files": lambda: corpus_versions(CORPUS_PATHS, FILE_HASHES),
-    }
     try:
-        RELEASE_SOURCE.open()
-        if PREVIOUS_RELEASE_SOURCE.is_set:
-            PREVIOUS_RELEASE_SOURCE.open()
-        for versions in sources.values():
-            versions()
-        for name in corpora:
-            check_headings(name, CORPUS_PATHS)
-    except (ValueError, RuntimeError, OSError) as error:
+        with only_refresh(chosen.home.resolve(), waits=given.wait, say=say):
+            return _refresh(chosen, Selection(tuple(given.select), tuple(given.partitions), given.again), given.tag)
+    except (SelectionError, RefreshRunningError, InstanceError, _BadSourceError) as error:
         print(f"{error}", file=sys.stderr)
-        return _BAD_INPUT
-    partitions = {f"corpus/{table}": corpora for table in ("documents", "labels", "evidence", "code_counts")}
-    if chosen.limits.systems is not None:
-        recipes = list(dict.fromkeys(recipe for name in chosen.limits.systems if (recipe := SYSTEMS[name].recipe)))
-        partitions |= {f"sft/{asset}": recipes for asset in ("dataset", "adapter")}
-        partitions |= {f"eval/{table}": list(chosen.limits.systems) for table in ("predictions", "scores")}
-    try:
-        with dg.DagsterInstance.get() as instance:
-            outcome = frontier.refresh(defs, instance, partitions, sources, say)
+        return BAD_INPUT
     except KeyboardInterrupt:
         say("interrupted; what was materialized or answered is kept, run again to continue")
         return _INTERRUPTED
-    took = time.monotonic() - started
-    say(f"{len(outcome.materialized)} partitions materialized in {took:.0f} s")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m ccl_assets.refresh", description="Materialize what is stale or missing."
+    )
+    parser.add_argument(
+        "--select", nargs="+", default=[], metavar="ASSET-or-GROUP",
+        help="only these and what they are derived from, e.g. gold/pairs or silver; everything unless given",
+    )  # fmt: skip
+    parser.add_argument(
+        "--partitions", nargs="+", default=[], metavar="KEY",
+        help="of the selected assets only these partitions, e.g. 09_I00-I99",
+    )  # fmt: skip
+    parser.add_argument("--again", action="store_true", help="materialize what is selected even where nothing changed")
+    parser.add_argument("--wait", action="store_true", help="wait for another refresh to end instead of refusing")
+    parser.add_argument("--tag", action="append", default=[], metavar="NAME=VALUE", help="tag every run")
+    return parser
+
+
+def _refresh(chosen: Settings, selection: Selection, tags: Sequence[str]) -> int:
+    started = time.monotonic()
+    with open_instance(prepare_instance(chosen.home)) as instance:
+        from ccl_assets import frontier
+        from ccl_assets.coding.systems import SYSTEMS
+        from ccl_assets.contracts import CONTRACTS
+        from ccl_assets.corpora.assets import configured_corpora
+        from ccl_assets.corpora.loaders import CORPORA, check_headings
+        from ccl_assets.definitions import CORPUS_PATHS, FILE_HASHES, PREVIOUS_RELEASE_SOURCE, RELEASE_SOURCE, defs
+        from ccl_assets.io_managers.delta_tables import DeltaTables
+        from ccl_assets.lost_partitions import StoredPartitions
+        from ccl_assets.sources import source_versions
+
+        corpora = configured_corpora(CORPUS_PATHS)
+        say(f"profile {chosen.profile}; data in {chosen.home.resolve()}; corpora: {', '.join(corpora)}")
+        for name in CORPORA:
+            if name not in corpora:
+                say(f"  corpus {name} is left out: {' and '.join(CORPORA[name].unset(CORPUS_PATHS))} not set")
+        sources = source_versions(RELEASE_SOURCE, PREVIOUS_RELEASE_SOURCE, CORPUS_PATHS, FILE_HASHES)
+        try:
+            RELEASE_SOURCE.open()
+            if PREVIOUS_RELEASE_SOURCE.is_set:
+                PREVIOUS_RELEASE_SOURCE.open()
+            for versions in sources.values():
+                versions()
+            for name in corpora:
+                check_headings(name, CORPUS_PATHS)
+        except (ValueError, RuntimeError, OSError) as error:
+            raise _BadSourceError(str(error)) from error
+        partitions = {f"corpus/{table}": corpora for table in ("documents", "labels", "evidence")}
+        if chosen.limits.systems is not None:
+            recipes = list(dict.fromkeys(recipe for name in chosen.limits.systems if (recipe := SYSTEMS[name].recipe)))
+            partitions |= {f"sft/{asset}": recipes for asset in ("dataset", "adapter")}
+            partitions |= {f"eval/{table}": list(chosen.limits.systems) for table in ("predictions", "scores")}
+        stored = StoredPartitions(DeltaTables(chosen.lakehouse), CONTRACTS, chosen.artifacts)
+        outcome = frontier.refresh(
+            defs, instance, partitions, sources, say,
+            selection=selection, tags=dict(tag.split("=", 1) for tag in tags), lost=stored.look,
+        )  # fmt: skip
+    return _report(chosen, outcome, time.monotonic() - started)
+
+
+def _report(chosen: Settings, outcome: frontier.Outcome, seconds: float) -> int:
+    say(f"{len(outcome.materialized)} partitions materialized in {seconds:.0f} s")
     report = chosen.artifacts / "eval" / "report" / "index.html"
     if report.exists():
         say(f"report:    {report}")
@@ -94,7 +129,7 @@ def main() -> int:
         print(f"FAILED {target}: {reason}", file=sys.stderr)
     if outcome.waiting:
         print(f"{len(outcome.waiting)} partitions wait for what failed; correct it and run again", file=sys.stderr)
-    return _FAILED if outcome.failed else 0
+    return FAILED if outcome.failed else 0
 
 
 def say(line: str) -> None:

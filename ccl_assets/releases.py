@@ -1,19 +1,21 @@
 """``python -m ccl_assets.releases``: the official ICD-10-CM releases that are kept side by side below ``CCL_HOME``.
 
-``list`` shows them, ``add`` puts one in. Which one is active is said by the setting ``CCL_ICD_RELEASE``.
+``list`` shows them, ``add`` puts one in, ``activate`` makes one the active one wherever ``CCL_ICD_RELEASE`` is not set.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from ccl_assets.icd.release import open_release
+from ccl_assets.resources.active_release import PACKAGED
 from ccl_assets.resources.file_hashes import FileHashes
+from ccl_assets.resources.release_source import ReleaseSource
 from ccl_assets.resources.release_store import ReleaseStore
 from ccl_assets.resources.settings import Settings, settings
 from ccl_assets.resources.stored_release import StoredRelease
@@ -26,6 +28,30 @@ def release_store(chosen: Settings, hashes: FileHashes) -> ReleaseStore:
     return ReleaseStore(chosen.home.resolve() / "releases", hashes)
 
 
+def release_sources(
+    chosen: Settings, hashes: FileHashes, say: Callable[[str], None] = print
+) -> tuple[ReleaseSource, ReleaseSource]:
+    """The active release of a deployment and the one to compare it with; ``say`` receives the progress of downloads.
+
+    The settings go first. ``releases activate`` counts where ``CCL_ICD_RELEASE`` is not set; the release that was active before is
+    the one to compare with, unless ``CCL_ICD_PREVIOUS_RELEASE`` says otherwise.
+    """
+    store = release_store(chosen, hashes)
+
+    def previous() -> str | None:
+        recorded = store.active()
+        return recorded.previous if recorded and not (chosen.icd_release or "").strip() else None
+
+    def active() -> str | None:
+        recorded = store.active()
+        return recorded.label if recorded else None
+
+    return (
+        ReleaseSource(chosen.icd_release, store, hashes, say, recorded=active),
+        ReleaseSource(chosen.icd_previous_release, store, hashes, say, recorded=previous),
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """List or add releases; the exit status is 0, or 2 if a release, path, URL or setting is wrong."""
     given = _parser().parse_args(arguments)
@@ -34,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         store = release_store(chosen, FileHashes(chosen.home.resolve() / "file_hashes.json"))
         if given.command == "list":
             _list(store, chosen)
+        elif given.command == "activate":
+            _activate(store, chosen, given.label, given.previous)
         else:
             stored = store.add(given.locations, given.label, replace=given.replace, say=_say)
             _report(stored)
@@ -61,21 +89,40 @@ def _parser() -> argparse.ArgumentParser:
     )
     add.add_argument("--label", help="FY2026 or FY2026-April, if not what contents and names tell")
     add.add_argument("--replace", action="store_true", help="replace the release of this label in the store")
+    activate = commands.add_parser("activate", help="make a release the active one where CCL_ICD_RELEASE is not set")
+    activate.add_argument("label", help="label of a stored release, or `packaged`")
+    activate.add_argument(
+        "--previous", metavar="LABEL", help="the release to compare with, if not the one active until now"
+    )
     return parser
 
 
+def _activate(store: ReleaseStore, chosen: Settings, label: str, previous: str | None) -> None:
+    record = store.activate(label, previous)
+    _say(f"{record.label} is the active release since {record.since}, compared with {record.previous or 'none'}")
+    if chosen.icd_release:
+        _say(f"but CCL_ICD_RELEASE={chosen.icd_release} is set here and goes before it: unset it")
+    _say("derive again what it affects: make refresh")
+
+
 def _list(store: ReleaseStore, chosen: Settings) -> None:
-    releases = store.releases()
+    releases, recorded = store.releases(), store.active()
     if not releases:
         _say(f"no release in {store.folder}")
+    active = chosen.icd_release or (recorded.label if recorded else None)
     for release in releases:
-        is_active = chosen.icd_release is not None and _is_named(release, chosen.icd_release)
+        is_active = active is not None and _is_named(release, active)
         _say(
             f"{'*' if is_active else ' '} {release.label:<14} {len(release.files):>3} files {release.byte_count / 1e6:>7.1f} MB"
             f"  from {', '.join(release.locations)}{'' if store.is_whole(release) else '  NOT WHOLE: add it again'}"
         )
-    _say(f"active (*): {chosen.icd_release or 'the packaged release'} (CCL_ICD_RELEASE)")
-    _say(f"previous:   {chosen.icd_previous_release or 'none'} (CCL_ICD_PREVIOUS_RELEASE)")
+    by_record = recorded if recorded and not chosen.icd_release else None
+    shown = "the packaged release" if active in (None, PACKAGED) else active
+    _say(f"active (*): {shown} ({f'activated {by_record.since}' if by_record else 'CCL_ICD_RELEASE'})")
+    if by_record and not chosen.icd_previous_release:
+        _say(f"previous:   {by_record.previous or 'none'} (active before)")
+    else:
+        _say(f"previous:   {chosen.icd_previous_release or 'none'} (CCL_ICD_PREVIOUS_RELEASE)")
 
 
 def _is_named(release: StoredRelease, value: str) -> bool:
@@ -92,7 +139,9 @@ def _report(stored: StoredRelease) -> None:
         _say(f"  {file.role:<16} {file.file_name}")
     for name in opened.ignored:
         _say(f"  not used:        {name}")
-    _say(f"make it the active one: CCL_ICD_RELEASE={stored.label}")
+    _say(
+        f"make it the active one: python -m ccl_assets.releases activate {stored.label}   (or CCL_ICD_RELEASE={stored.label})"
+    )
 
 
 def _say(line: str) -> None:

@@ -18,9 +18,12 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from ccl_assets.documentation import ORIGINS, describe, table_metadata
 from ccl_assets.gate import Gate
+from ccl_assets.groups import group_of
 from ccl_assets.io_managers.delta_tables import Where, content_hash
 from ccl_assets.io_managers.row_spool import RowSpool
+from ccl_assets.preview import preview
 from ccl_assets.table_contract import TableContract
 
 # Data versions of outputs and partitioned checks are beta in Dagster, and the project rests on them; its version is pinned and
@@ -29,6 +32,7 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 OWNERS = ["team:clinical-nlp"]
+SOURCE_KIND = {"dagster/kind/source": ""}  # tags of observed files, which take no kinds
 TABLES = "tables"  # key of the IO manager
 _CONTRACT_GATE = "fits_contract"
 _PREVIEW_ROWS = 5
@@ -38,12 +42,14 @@ _PREVIEW_ROWS = 5
 class TableResult:
     """Rows (an Arrow table, dictionaries, or a spool of what memory may not hold), metadata for people, and the gates evaluated.
 
-    A spool is closed once its rows are stored or refused.
+    A spool is closed once its rows are stored or refused. Of a table that may quote notes nothing is shown but ``open_rows``: rows
+    that the body vouches for, each by its own content, as free of restricted text.
     """
 
     rows: pa.Table | RowSpool | Iterable[Mapping[str, Any]]
     metadata: Mapping[str, Any] = field(default_factory=dict)
     gates: Sequence[Gate] = ()
+    open_rows: pa.Table | None = None
 
 
 @dataclass(frozen=True)
@@ -56,12 +62,28 @@ class Input:
         columns: Names; empty for all.
         where: Values by column, e.g. ``{"note_shard": (PARTITION,)}``, the run's partition key; a row is read if each of these
             columns holds one of its values.
+        carries: Columns whose values the result takes from this table as they are, for column lineage; ``new=old`` where the
+            result calls it otherwise. A table computed together with others takes those it has.
     """
 
     contract: TableContract
     mapping: dg.PartitionMapping | None = None
     columns: tuple[str, ...] = ()
     where: Where = field(default_factory=dict)
+    carries: tuple[str, ...] = ()
+
+    @property
+    def origins(self) -> dict[str, str]:
+        """This table's column by the result's column.
+
+        Raises:
+            ValueError: This table has no such column, or does not read it.
+        """
+        pairs = [(name.split("=")[0], name.split("=")[-1]) for name in self.carries]
+        readable = self.columns or self.contract.schema.names
+        if unknown := [old for _, old in pairs if old not in readable]:
+            raise ValueError(f"{self.contract.name} is said to hand on {unknown}, which is not read from it")
+        return dict(pairs)
 
 
 def inputs(**wanted: TableContract | Input) -> dict[str, dg.AssetIn]:
@@ -72,7 +94,11 @@ def inputs(**wanted: TableContract | Input) -> dict[str, dg.AssetIn]:
         found[name] = dg.AssetIn(
             key=dg.AssetKey(needed.contract.name.split("/")),
             partition_mapping=needed.mapping,
-            metadata={"columns": list(needed.columns), "where": {k: list(v) for k, v in needed.where.items()}},
+            metadata={
+                "columns": list(needed.columns),
+                "where": {k: list(v) for k, v in needed.where.items()},
+                ORIGINS: needed.origins,
+            },
         )
     return found
 
@@ -96,7 +122,7 @@ def table_asset(
     Args:
         contract: Table; its name is the asset key, its first part the group.
         code_version: From :func:`ccl_assets.code_versions.code_version`.
-        description: For the UI, in Markdown.
+        description: For the UI, in Markdown; goes after the contract's one sentence.
         kinds: At most two Dagster kinds beside ``deltalake``.
         gates: Name and description of the gates that the body evaluates.
         ins: Upstream tables, from :func:`inputs`.
@@ -115,8 +141,8 @@ def table_asset(
         _declare(compute, body)
         return dg.asset(
             key=_key(contract),
-            group_name=contract.name.split("/")[0],
-            description=description,
+            group_name=group_of(contract.name).name,
+            description=describe(contract.name, contract.description, description),
             ins=dict(ins or {}),
             deps=list(deps),
             partitions_def=partitions_def,
@@ -129,7 +155,7 @@ def table_asset(
             pool=pool,
             retry_policy=retry_policy,
             required_resource_keys=required_resource_keys,
-            metadata=_definition_metadata(contract),
+            metadata=table_metadata(contract, ins or {}),
             tags=_tags(contract),
         )(compute)
 
@@ -170,14 +196,14 @@ def table_multi_asset(
         outs = {
             output: dg.AssetOut(
                 key=_key(contract),
-                group_name=contract.name.split("/")[0],
-                description=description,
+                group_name=group_of(contract.name).name,
+                description=describe(contract.name, contract.description, description),
                 is_required=False,
                 code_version=_full_code_version(code_version, contract),
                 kinds={"deltalake", *kinds},
                 owners=OWNERS,
                 io_manager_key=TABLES,
-                metadata=_definition_metadata(contract),
+                metadata=table_metadata(contract, ins),
                 tags=_tags(contract),
             )
             for output, (contract, description, _) in tables.items()
@@ -265,16 +291,21 @@ def _output(part: _Part, rows: pa.Table | RowSpool) -> dg.Output[Any]:
     contract = part.contract
     count_key = "dagster/partition_row_count" if contract.partition_column else "dagster/row_count"
     metadata = {count_key: rows.num_rows, **part.result.metadata}
-    if not contract.has_note_text and rows.num_rows:
-        head = rows.head(_PREVIEW_ROWS) if isinstance(rows, RowSpool) else rows.slice(0, _PREVIEW_ROWS)
-        metadata["preview"] = dg.MetadataValue.md(_preview(head))
+    if (shown := _shown(part, rows)) is not None and shown.num_rows:
+        metadata["preview"] = dg.MetadataValue.md(preview(shown))
     version = dg.DataVersion(content_hash(contract, rows))
     return dg.Output(rows, output_name=part.output, metadata=metadata, data_version=version)
 
 
+def _shown(part: _Part, rows: pa.Table | RowSpool) -> pa.Table | None:
+    if part.contract.has_note_text:
+        return part.result.open_rows.slice(0, _PREVIEW_ROWS) if part.result.open_rows is not None else None
+    return rows.head(_PREVIEW_ROWS) if isinstance(rows, RowSpool) else rows.slice(0, _PREVIEW_ROWS)
+
+
 def check_result(gate: Gate, key: dg.AssetKey) -> dg.AssetCheckResult:
-    """A gate's outcome as Dagster reports it; the remedy is shown where the gate failed."""
-    details = {name: list(value) if isinstance(value, tuple) else value for name, value in gate.details.items()}
+    """A gate's outcome as Dagster reports it, lists as text; the remedy is shown where the gate failed."""
+    details = {name: _legible(value) for name, value in gate.details.items() if value not in ([], ())}
     return dg.AssetCheckResult(
         passed=gate.passed,
         check_name=gate.name,
@@ -282,6 +313,13 @@ def check_result(gate: Gate, key: dg.AssetKey) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.ERROR if gate.is_blocking else dg.AssetCheckSeverity.WARN,
         metadata={**details, **({} if gate.passed else {"remedy": gate.remedy})},
     )
+
+
+def _legible(value: Any) -> Any:
+    """Lists of words as words, which the UI shows at once; it hides a list behind a button."""
+    if isinstance(value, list | tuple):
+        return "; ".join(map(str, value)) if all(isinstance(one, str | int) for one in value) else list(value)
+    return value
 
 
 def _stop_if_failed(failed: Mapping[str, Sequence[Gate]]) -> None:
@@ -305,29 +343,5 @@ def _full_code_version(code_version: str, contract: TableContract) -> str:
     return f"{code_version} contract={hashlib.sha256(shape.encode()).hexdigest()[:6]}"
 
 
-def _definition_metadata(contract: TableContract) -> dict[str, Any]:
-    schema = dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                column.name,
-                str(column.type),
-                description=column.description,
-                constraints=dg.TableColumnConstraints(nullable=column.is_nullable),
-            )
-            for column in contract.columns
-        ],
-        constraints=dg.TableConstraints(other=[f"key: {', '.join(contract.key)}"]),
-    )
-    return {"dagster/column_schema": schema, "dagster/table_name": contract.name}
-
-
 def _tags(contract: TableContract) -> dict[str, str]:
     return {"note_text": "yes"} if contract.has_note_text else {}
-
-
-def _preview(table: pa.Table) -> str:
-    header = "| " + " | ".join(table.column_names) + " |\n|" + "---|" * len(table.column_names) + "\n"
-    return header + "\n".join(
-        "| " + " | ".join(str(value)[:60].replace("|", "\\|").replace("\n", " ") for value in row.values()) + " |"
-        for row in table.to_pylist()
-    )

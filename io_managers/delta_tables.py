@@ -212,6 +212,16 @@ class DeltaTables:
 
         return bool(DeltaTable.is_deltatable(self.uri(contract)))
 
+    def partitions(self, contract: TableContract) -> frozenset[str] | None:
+        """Partitions that have rows, none for an unpartitioned table; ``None`` if the table does not exist."""
+        from deltalake import DeltaTable
+
+        if not self.exists(contract):
+            return None
+        column = contract.partition_column
+        stored = DeltaTable(self.uri(contract)).partitions() if column else []
+        return frozenset(str(partition[column]) for partition in stored)
+
     def _dataset(self, contract: TableContract, wanted: Where) -> tuple[str, Any, Any]:
         import pyarrow.dataset as ds
         from deltalake import DeltaTable

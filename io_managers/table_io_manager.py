@@ -8,18 +8,24 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from ccl_assets.io_managers.delta_tables import DeltaTables, Where
+from ccl_assets.io_managers.delta_tables import DeltaTables, TableMissingError, Where
 from ccl_assets.io_managers.row_spool import RowSpool
 from ccl_assets.table_contract import TableContract
 
 PARTITION = "<partition>"  # in an input's row filter: the partition key of the run
+_ROW_COUNT = "dagster/partition_row_count"
+_SHOWN = 5
+
+
+class PartitionRangeError(RuntimeError):
+    """A run covers several partitions."""
 
 
 class TableIOManager(dg.IOManager):
     """Stores Arrow tables under their contract.
 
-    An input is an Arrow table of all partitions the run's partition maps to; partitions that were never materialized (a corpus
-    whose path is not set) contribute no rows.
+    An input is an Arrow table of all partitions the run's partition maps to. Of several, those that were never materialized (a
+    corpus whose path is not set) contribute no rows; if none was, or one is gone from storage, the input is refused.
     """
 
     def __init__(self, tables: DeltaTables, contracts: Mapping[str, TableContract]) -> None:
@@ -52,16 +58,78 @@ class TableIOManager(dg.IOManager):
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Read the partitions that the input maps to, and of these the columns and rows that it names."""
+        _refuse_range(context)
         contract = self._contract(context.asset_key)
         partitions = list(context.asset_partition_keys) if context.has_asset_partitions else None
         wanted = context.definition_metadata or {}
         if partitions == []:  # the partition reads nothing of this table, which may not even exist yet
             return contract.table([]).select(wanted.get("columns") or contract.schema.names)
+        if partitions is not None:
+            self._refuse_absent(context, contract, partitions)
         where = {
             name: [context.partition_key if value == PARTITION else value for value in values]
             for name, values in wanted.get("where", {}).items()
         }
         return self._tables.read(contract, partitions, wanted.get("columns") or None, where)
 
+    def _refuse_absent(self, context: dg.InputContext, contract: TableContract, partitions: Sequence[str]) -> None:
+        """Tell a partition that is not there from one that has no rows.
+
+        Raises:
+            TableMissingError: None of the partitions was ever materialized, or one was removed since.
+        """
+        stored = self._tables.partitions(contract) or ()
+        instance = context.step_context.instance
+        counts = {key: rows_counted(instance, context.asset_key, key) for key in partitions if key not in stored}
+        gone = [key for key, count in counts.items() if count and count > 0]
+        never = [key for key, count in counts.items() if count is None]
+        if gone:
+            raise TableMissingError(
+                f"{contract.name} {_named(gone)} is gone from {self._tables.uri(contract)}, though Dagster has it as materialized: "
+                "materialize it again (make refresh notices it too)"
+            )
+        if never and len(never) == len(partitions):
+            raise TableMissingError(
+                f"{contract.name} {_named(never)} was never materialized: materialize it first, or launch this asset together "
+                "with all it is derived from (make refresh does)"
+            )
+        if never:
+            context.log.info(
+                f"{len(never)} of {len(partitions)} partitions of {contract.name} were never materialized and contribute nothing: "
+                f"{_named(never)}"
+            )
+
     def _contract(self, key: dg.AssetKey) -> TableContract:
         return self._contracts["/".join(key.path)]
+
+
+def _refuse_range(context: dg.InputContext) -> None:
+    """Refuse a run over a range: it has one data version for all its partitions, so all below would be stale ever after.
+
+    Raises:
+        PartitionRangeError: Says what to launch instead.
+    """
+    step = context.step_context
+    if step.entity_partitions_def is None or not step.has_partitions:
+        return
+    asked = step.partition_key_range
+    if asked.start != asked.end:
+        raise PartitionRangeError(
+            f"a run computes one partition, not {asked.start} to {asked.end}: launch them as a backfill with multiple runs, or "
+            "with python -m ccl_assets.refresh --again --select ASSET --partitions KEY..."
+        )
+
+
+def rows_counted(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> int | None:
+    """Rows that the last materialization of a partition reported; ``None`` if it was never materialized."""
+    record: Any = instance.get_latest_data_version_record(key, False, partition)
+    made = record.event_log_entry.asset_materialization if record is not None else None
+    if made is None:
+        return None
+    count = made.metadata.get(_ROW_COUNT)
+    return int(count.value) if count is not None else 0
+
+
+def _named(partitions: Sequence[str]) -> str:
+    more = f" and {len(partitions) - _SHOWN} more" if len(partitions) > _SHOWN else ""
+    return ", ".join(partitions[:_SHOWN]) + more

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ccl_assets.icd.release import Release, ReleaseError, open_release, packaged_release_path, release_source_files
+from ccl_assets.resources.active_release import PACKAGED
 from ccl_assets.resources.download import Say, is_url
 from ccl_assets.resources.file_hashes import FileHashes
 from ccl_assets.resources.release_store import ReleaseStore
@@ -16,12 +18,21 @@ class ReleaseSource:
 
     The value of the setting is looked at in this order: empty or ``packaged`` for the packaged release; a path that exists; a
     label of the store; else a comma-separated list of paths, or of URLs, that make one release together. URLs are fetched into
-    the store when they are first needed, and not again while the stored copy is whole.
+    the store when they are first needed, and not again while the stored copy is whole. Where there is no setting, what ``recorded``
+    gives is looked at in the same way, anew each time: another process may make another release the active one.
     """
 
-    def __init__(self, value: str | None, store: ReleaseStore, hashes: FileHashes, say: Say = print) -> None:
+    def __init__(
+        self,
+        value: str | None,
+        store: ReleaseStore,
+        hashes: FileHashes,
+        say: Say = print,
+        recorded: Callable[[], str | None] = lambda: None,
+    ) -> None:
         """Read what ``value`` names; nothing is looked up before it is needed. ``say`` receives download progress."""
-        self._value = (value or "").strip()
+        self._given = (value or "").strip()
+        self._recorded = recorded
         self._store = store
         self._hashes = hashes
         self._say = say
@@ -29,8 +40,17 @@ class ReleaseSource:
 
     @property
     def is_set(self) -> bool:
-        """Whether the setting names a release."""
+        """Whether the setting or the record names a release."""
         return bool(self._value)
+
+    @property
+    def is_set_by_setting(self) -> bool:
+        """Whether the setting names a release, so that the record does not count."""
+        return bool(self._given)
+
+    @property
+    def _value(self) -> str:
+        return self._given or self._recorded() or ""
 
     @property
     def path(self) -> Path:
@@ -69,11 +89,12 @@ class ReleaseSource:
         return f"{digest}-{stored.label}" if stored and stored.is_label_given else digest
 
     def _resolve(self) -> tuple[list[Path], StoredRelease | None]:
-        if self._value in ("", "packaged"):
+        value = self._value
+        if value in ("", PACKAGED):
             return [packaged_release_path()], None
-        parts = [part.strip() for part in self._value.split(",") if part.strip()]
+        parts = [part.strip() for part in value.split(",") if part.strip()]
         urls = [part for part in parts if is_url(part)]
-        whole = Path(self._value).expanduser()
+        whole = Path(value).expanduser()
         if not urls and _exists(whole):  # whole, since a path may hold a comma
             return [whole], None
         if urls and len(urls) == len(parts):
@@ -81,11 +102,11 @@ class ReleaseSource:
             return [stored.path], stored
         if urls:
             raise ReleaseError(
-                f"{self._value}: paths and URLs cannot be mixed in a setting; put them into the store once and set the label: "
+                f"{value}: paths and URLs cannot be mixed in a setting; put them into the store once and set the label: "
                 f"python -m ccl_assets.releases add {' '.join(parts)}"
             )
-        if len(parts) == 1 and _is_name(self._value):
-            stored = self._store.get(self._value)
+        if len(parts) == 1 and _is_name(value):
+            stored = self._store.get(value)
             return [stored.path], stored
         paths = [Path(part).expanduser() for part in parts]
         for path in paths:

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 from ccl_assets.icd.release import ReleaseError, check_label, open_release, release_source_files
+from ccl_assets.resources.active_release import PACKAGED, ActiveRelease, read_active, write_active
 from ccl_assets.resources.download import DownloadReport, Say, download, expected_sha256, is_url
 from ccl_assets.resources.file_hashes import FileHashes
 from ccl_assets.resources.stored_release import StoredFile, StoredRelease, files_folder
@@ -67,6 +68,36 @@ class ReleaseStore:
                 f"--replace {' '.join(release.locations)}"
             )
         return release
+
+    def active(self) -> ActiveRelease | None:
+        """The release that was made the active one for all processes; ``None`` if none ever was.
+
+        Raises:
+            ReleaseError: The record cannot be read.
+        """
+        return read_active(self._folder)
+
+    def activate(self, label: str, previous: str | None = None) -> ActiveRelease:
+        """Make a stored release, or the packaged one, the active one wherever ``CCL_ICD_RELEASE`` is not set.
+
+        Args:
+            label: Label, or ``packaged``.
+            previous: The release to compare with, if not the one that has been active until now.
+
+        Raises:
+            ReleaseError: The store does not have one of them, or not whole.
+        """
+        for name in filter(None, (label, previous)):
+            if name != PACKAGED:
+                self.get(name)
+        try:
+            known = read_active(self._folder)
+        except ReleaseError:  # the remedy for a record that cannot be read
+            known = None
+        if previous is None and known is not None and known.label == label:
+            return known
+        before = known.label if known else PACKAGED
+        return write_active(self._folder, label, previous or (None if before == label else before))
 
     def is_whole(self, release: StoredRelease) -> bool:
         """Whether all files are there as they were added."""

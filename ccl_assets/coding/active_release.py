@@ -80,12 +80,11 @@ def _from_lakehouse(chosen: Settings, needs_gold_pairs: bool, say: Say) -> Activ
 
 def _from_files(chosen: Settings, needs_gold_pairs: bool, say: Say) -> ActiveRelease:
     from ccl_assets.icd.tabular import parse_tabular
-    from ccl_assets.releases import release_store
+    from ccl_assets.releases import release_sources
     from ccl_assets.resources.file_hashes import FileHashes
-    from ccl_assets.resources.release_source import ReleaseSource
 
-    hashes = FileHashes(chosen.home.resolve() / "file_hashes.json")
-    opened = ReleaseSource(chosen.icd_release, release_store(chosen, hashes), hashes, say).open()
+    active, _ = release_sources(chosen, FileHashes(chosen.home.resolve() / "file_hashes.json"), say)
+    opened = active.open()
     rows = parse_tabular(opened.tabular, opened.label).codes
     pairs = None
     if needs_gold_pairs:

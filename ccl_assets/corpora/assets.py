@@ -13,21 +13,32 @@ from ccl_assets.corpora.documents import LoadCounts
 from ccl_assets.corpora.edition import Edition
 from ccl_assets.corpora.loaders import CORPORA, CorpusPaths, read, source_files
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
+from ccl_assets.documentation import describe, read_on
+from ccl_assets.groups import group_of
 from ccl_assets.icd.crosswalk import Crosswalk
 from ccl_assets.icd.tables import CODES, CROSSWALK
+from ccl_assets.io_managers.row_spool import RowSpool
 from ccl_assets.io_managers.table_io_manager import TableIOManager
 from ccl_assets.partitions import CORPUS
 from ccl_assets.resources.file_hashes import FileHashes
-from ccl_assets.table_asset import TABLES, Input, TableResult, inputs, table_multi_asset
+from ccl_assets.table_asset import SOURCE_KIND, TABLES, Input, TableResult, inputs, table_multi_asset
 
 SOURCE_KEY = dg.AssetKey(["source", "corpus_files"])
+_SHOWN_ROWS = 5
 
 
 @dg.observable_source_asset(
     key=SOURCE_KEY,
-    group_name="source",
+    group_name=group_of("source").name,
     partitions_def=CORPUS,
-    description="Files of each configured corpus. Observed, not computed: the data version is the hash of their content.",
+    description=describe(
+        "source/corpus_files",
+        "Files of each corpus on disk.",
+        "Observed, not computed: the data version is the hash of their content. A corpus is configured by its path (`CCL_MDACE`, "
+        "…); the sample always is.",
+    ),
+    metadata=read_on("corpus/files"),
+    tags=SOURCE_KIND,
     required_resource_keys={"corpus_paths", "file_hashes"},
 )
 def corpus_files(context: dg.OpExecutionContext) -> dg.DataVersionsByPartition:
@@ -51,21 +62,23 @@ def configured_corpora(paths: CorpusPaths) -> list[str]:
 
 @table_multi_asset(
     {
-        "documents": (DOCUMENTS, "Clinical notes, raw text untouched, in their splits.", checks.DOCUMENT_GATES),
+        "documents": (DOCUMENTS, "In their splits; test notes are in no training table.", checks.DOCUMENT_GATES),
         "labels": (
             LABELS,
-            "Codes of charts or notes. A code that the release does not have as billable is replaced by its one successor, "
+            "A code that the release does not have as billable is replaced by its one successor, "
             "else left out, counted.",
             {},
         ),
-        "evidence": (EVIDENCE, "Human evidence spans with offsets into the raw note.", checks.EVIDENCE_GATES),
+        "evidence": (EVIDENCE, "Every span is compared with the note it is said to stand in.", checks.EVIDENCE_GATES),
     },
     name="corpus",
     code_version=code_version("corpora.loaders", "corpora.edition", "corpora.checks"),
     kinds={"python"},
     ins=inputs(
-        codes=Input(CODES, columns=("code",), where={"is_billable": [True]}),
-        crosswalk=Input(CROSSWALK, columns=("old_code", "new_code", "successor_count", "rule")),
+        codes=Input(CODES, columns=("code",), where={"is_billable": [True]}, carries=("code",)),
+        crosswalk=Input(
+            CROSSWALK, columns=("old_code", "new_code", "successor_count", "rule"), carries=("code=new_code",)
+        ),
     ),
     deps=[SOURCE_KEY],
     partitions_def=CORPUS,
@@ -83,6 +96,7 @@ def corpus(
     characters = 0
     distinct_codes: set[str] = set()
     misquoted: list[str] = []
+    is_open = True
     with ExitStack() as opened:
         documents, labels, evidence = (
             opened.enter_context(tables.spool(contract)) for contract in (DOCUMENTS, LABELS, EVIDENCE)
@@ -98,6 +112,7 @@ def corpus(
             splits[note.document.split] += 1
             characters += len(note.document.text)
             misquoted += checks.misquotes(note)
+            is_open = is_open and not note.document.is_restricted
         opened.pop_all()  # the rows are complete: whoever stores or refuses them closes the spools
     figures = {
         "charts": len(charts),
@@ -105,12 +120,21 @@ def corpus(
         **{f"split_{split}": count for split, count in sorted(splits.items())},
         **counts.metadata(),
     }
-    yield "documents", TableResult(documents, figures, [checks.rows_readable(counts)])
+    yield "documents", TableResult(documents, figures, [checks.rows_readable(counts)], _shown(documents, is_open))
     yield "labels", TableResult(labels, {"distinct_codes": len(distinct_codes), **edition.labels.metadata()})
     yield (
         "evidence",
-        TableResult(evidence, edition.evidence.metadata(), [checks.offsets_inside_notes(evidence.num_rows, misquoted)]),
+        TableResult(
+            evidence,
+            edition.evidence.metadata(),
+            [checks.offsets_inside_notes(evidence.num_rows, misquoted)],
+            _shown(evidence, is_open),
+        ),
     )
+
+
+def _shown(rows: RowSpool, is_open: bool) -> pa.Table | None:
+    return rows.head(_SHOWN_ROWS) if is_open else None
 
 
 ASSETS = [corpus_files, corpus]

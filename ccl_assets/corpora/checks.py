@@ -11,6 +11,7 @@ _MOST_UNREADABLE = 0.001
 _SHOWN = 5
 
 DOCUMENT_GATES = {"rows_readable": "Of each kind of source row at most 0.1 % are unreadable."}
+LABEL_GATES = {"labels_of_known_notes": "Every code belongs to a note that is there, or to its chart."}
 EVIDENCE_GATES = {"offsets_inside_notes": "Every evidence span quotes its note at its offsets."}
 
 
@@ -31,6 +32,28 @@ def rows_readable(counts: LoadCounts) -> Gate:
     )
 
 
+def strays(note: AnnotatedNote) -> list[str]:
+    """Labels of another note or chart than the one they come with."""
+    document = note.document
+    return [
+        f"{label.document_id or label.chart_id} {label.code}"
+        for label in note.labels
+        if label.corpus != document.corpus
+        or label.chart_id != document.chart_id
+        or label.document_id not in (None, document.document_id)
+    ]
+
+
+def labels_of_known_notes(label_count: int, stray: Sequence[str]) -> Gate:
+    """Every label has its note; ``stray`` as :func:`strays` names them."""
+    return Gate(
+        "labels_of_known_notes",
+        not stray,
+        "labels and notes are of different versions of the corpus: get both from the same one",
+        {"labels": label_count, "stray": len(stray), "first": list(stray[:_SHOWN])},
+    )
+
+
 def misquotes(note: AnnotatedNote) -> list[str]:
     """Spans that do not quote their note at their offsets; named by id and offset, never by text."""
     text = note.document.text
@@ -48,6 +71,6 @@ def offsets_inside_notes(span_count: int, misquoted: Sequence[str]) -> Gate:
     return Gate(
         "offsets_inside_notes",
         not misquoted,
-        "annotations and notes are of different versions of the corpus",
+        "annotations and notes are of different versions of the corpus: get both from the same one",
         {"spans": span_count, "outside": len(misquoted), "first": list(misquoted[:_SHOWN])},
     )

@@ -15,6 +15,7 @@ _SHOWN = 5
 _LONGEST_EVIDENCE = 400
 _MOST_UNPARSED = 0.01
 _LEAST_VERBATIM = 0.80
+_SYNTHESIZE_MORE = "materialize synthetic/pairs with CCL_PROFILE=full"
 
 PAIR_GATES = {
     "codes_billable": "Every pair's code is billable in the release.",
@@ -62,28 +63,34 @@ def evidence_well_formed(rows: Sequence[Mapping[str, Any]]) -> Gate:
 def answers_parsed(rows: Sequence[Mapping[str, Any]], *, is_packaged_model: bool) -> Gate:
     """Share of codes without a readable answer among those asked for."""
     asked = [row for row in rows if row["status"] != "not_asked"]
-    unparsed = sum(row["status"] == "unparsed" for row in asked)
-    share = unparsed / len(asked) if asked else 0.0
+    unparsed = [row for row in asked if row["status"] == "unparsed"]
+    share = len(unparsed) / len(asked) if asked else 0.0
     return Gate(
         "answers_parsed",
         share <= _MOST_UNPARSED,
         "use a stronger miner (CCL_MINER_MODEL), or look at its raw answers in the completion store",
-        {"asked": len(asked), "unparsed": unparsed, "share": round(share, 4)},
+        {"asked": len(asked), "unparsed": len(unparsed), "share": round(share, 4), "first": _places(unparsed)},
         is_blocking=not is_packaged_model,
     )
 
 
 def quotes_verbatim(rows: Iterable[Mapping[str, Any]]) -> Gate:
     """Share of verbatim quotes among all quotes."""
-    quoted = [row["status"] for row in rows if row["status"] in ("verbatim", "repaired", "ungrounded")]
-    share = quoted.count("verbatim") / len(quoted) if quoted else 1.0
+    quoted = [row for row in rows if row["status"] in ("verbatim", "repaired", "ungrounded")]
+    odd = [row for row in quoted if row["status"] != "verbatim"]
+    share = 1 - len(odd) / len(quoted) if quoted else 1.0
     return Gate(
         "quotes_verbatim",
         share >= _LEAST_VERBATIM,
         "a stronger miner quotes more faithfully; what is not in the note stays out of the candidates either way",
-        {"quotes": len(quoted), "verbatim_share": round(share, 4)},
+        {"quotes": len(quoted), "not_verbatim": len(odd), "verbatim_share": round(share, 4), "first": _places(odd)},
         is_blocking=False,
     )
+
+
+def _places(extractions: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The first of these extractions by note and code."""
+    return [f"{row['corpus']}/{row['document_id']} {row['code']}" for row in extractions[:_SHOWN]]
 
 
 def grounded(rows: Sequence[Mapping[str, Any]]) -> Gate:
@@ -92,10 +99,11 @@ def grounded(rows: Sequence[Mapping[str, Any]]) -> Gate:
     return Gate(
         "grounded",
         not odd,
-        "mark rows without grounding as not trainable",
+        "a defect of the refinement, which marks rows without grounding as not trainable: correct it and materialize again",
         {
             "pairs": len(rows),
             "ungrounded": sum(row["grounding"] == "ungrounded" for row in rows),
+            "ungrounded_and_trained_on": len(odd),
             "first": odd[:_SHOWN],
         },
     )
@@ -124,7 +132,7 @@ def every_uncovered_code_written(
     return Gate(
         "every_uncovered_code_written",
         not missing,
-        "materialize synthetic/pairs with CCL_PROFILE=full",
+        _SYNTHESIZE_MORE if is_bounded else "materialize synthetic/nearest_codes of this chapter again, then this table",
         {"uncovered_before": len(uncovered), "not_written": len(missing), "first": missing[:_SHOWN]},
         is_blocking=not is_bounded,
     )
@@ -145,7 +153,10 @@ def every_code_covered(rows: Sequence[Mapping[str, Any]], expected: Collection[s
     return Gate(
         "every_code_covered",
         not missing,
-        "materialize synthetic/pairs with CCL_PROFILE=full",
+        _SYNTHESIZE_MORE
+        if is_bounded
+        else "synthesis saw other gold or silver pairs than these: materialize synthetic/coverage and, of this chapter, "
+        "nearest_codes and pairs again",
         {
             "codes": len(expected),
             "covered": len(expected) - len(missing),
@@ -166,14 +177,16 @@ def ambiguity_resolved(rows: Sequence[Mapping[str, Any]]) -> Gate:
         if row["is_trainable"]:
             codes = codes_of.setdefault(fold(row["evidence"]), set())
             codes |= {row["code"], row["resolved_code"] or row["code"]}
-    odd = sorted(code for codes in codes_of.values() if len(codes) > 1 for code in codes)
+    odd = sorted(" ".join(sorted(codes)) for codes in codes_of.values() if len(codes) > 1)
     marked = Counter(row["tier"] for row in rows if row["is_ambiguous"])
     given_away = Counter(row["tier"] for row in rows if row["resolved_code"] not in (None, row["code"]))
     return Gate(
         "ambiguity_resolved",
         not odd,
-        "mark these pairs ambiguous, or give their text to one code",
+        "a defect of the knowledge base, which marks such pairs ambiguous or gives their text to one code: correct it and "
+        "materialize again",
         {
+            "unresolved": len(odd),
             "ambiguous_marked": marked.total(),
             **{f"ambiguous_{tier}": count for tier, count in sorted(marked.items())},
             "resolved": sum(row["resolved_code"] == row["code"] for row in rows),

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ccl_assets.code_versions import code_version
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE
@@ -20,6 +21,8 @@ from ccl_assets.plots import as_markdown, bar_chart
 from ccl_assets.resources.settings import settings
 from ccl_assets.table_asset import Input, TableResult, inputs, table_asset
 
+_CARRIED = ("release", "chapter", "pair_id", "code", "evidence")
+
 
 @table_asset(
     KNOWLEDGE_BASE_PAIRS,
@@ -27,13 +30,16 @@ from ccl_assets.table_asset import Input, TableResult, inputs, table_asset
         "evidence.knowledge_base", "evidence.checks",
         settings={"is_bounded": settings().limits.synthesized_families is not None},
     ),
-    description="The knowledge base D = gold + silver + synthetic (paper section 3.3), duplicates removed: a direct statement goes "
-    "first, then gold, silver, synthetic. A text that several codes have goes to the one it means, or is marked ambiguous; overlap "
+    description="The paper's D = gold + silver + synthetic. Of duplicates a direct statement goes first, then gold, silver, "
+    "synthetic. A text that several codes have goes to the one it means, or is marked ambiguous; overlap "
     "with benchmark spans is marked.",
     kinds={"python"},
     gates=checks.KNOWLEDGE_BASE_GATES,
     ins=inputs(
-        codes=CODES, gold=GOLD_PAIRS, silver=SILVER_PAIRS, synthetic=SYNTHETIC_PAIRS,
+        codes=CODES,
+        gold=Input(GOLD_PAIRS, carries=_CARRIED),
+        silver=Input(SILVER_PAIRS, carries=_CARRIED),
+        synthetic=Input(SYNTHETIC_PAIRS, carries=_CARRIED),
         documents=Input(DOCUMENTS, ALL, ("corpus", "document_id"), where={"split": ("test",)}),
         evidence=Input(EVIDENCE, ALL, ("corpus", "document_id", "evidence_text")),
     ),
@@ -66,7 +72,9 @@ def pairs(
         checks.every_code_covered(rows, expected, is_bounded=is_bounded),
         checks.ambiguity_resolved(rows),
     ]
-    return TableResult(rows, _metadata(context.partition_key, rows), gates)
+    table = KNOWLEDGE_BASE_PAIRS.table(rows)
+    of_release = table.filter(pc.equal(table["tier"], "gold"))  # says nothing of any note
+    return TableResult(table, _metadata(context.partition_key, rows), gates, of_release)
 
 
 def _metadata(chapter: str, rows: list[dict[str, Any]]) -> dict[str, Any]:

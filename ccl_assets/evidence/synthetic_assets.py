@@ -7,12 +7,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ccl_assets.code_versions import code_version
+from ccl_assets.documentation import describe, read_on
 from ccl_assets.evidence import checks
 from ccl_assets.evidence.coverage import coverage as compute_coverage
 from ccl_assets.evidence.families import families
 from ccl_assets.evidence.nearest import covered_texts, nearest_rows
 from ccl_assets.evidence.synthesis import Synthesis, uncovered_families
 from ccl_assets.evidence.tables import COVERAGE, GOLD_PAIRS, NEAREST_CODES, SILVER_PAIRS, SYNTHETIC_PAIRS
+from ccl_assets.groups import group_of
 from ccl_assets.icd.ontology import Ontology
 from ccl_assets.icd.tables import CODES
 from ccl_assets.io_managers.faiss_index import IndexMismatchError, NearestCodeIndex
@@ -31,10 +33,10 @@ _SETTINGS = settings()
 @table_asset(
     COVERAGE,
     code_version=code_version("evidence.coverage"),
-    description="Which billable codes gold and silver cover, and which are left to synthesis. A direct gold pair or a trainable "
-    "silver pair covers a code; a term printed at a stem does not cover the stem's 7th-character codes.",
+    description="What is not covered is left to synthesis. A direct gold pair or a trainable silver pair covers a code; a "
+    "term printed at a stem does not cover the stem's 7th-character codes.",
     kinds={"python"},
-    ins=inputs(codes=CODES, gold=GOLD_PAIRS, silver=SILVER_PAIRS),
+    ins=inputs(codes=Input(CODES, carries=("release", "chapter", "code")), gold=GOLD_PAIRS, silver=SILVER_PAIRS),
 )
 def coverage(context: dg.AssetExecutionContext, codes: pa.Table, gold: pa.Table, silver: pa.Table) -> TableResult:
     """Tiers per billable code."""
@@ -63,9 +65,14 @@ def coverage(context: dg.AssetExecutionContext, codes: pa.Table, gold: pa.Table,
 
 @dg.asset(
     key=INDEX_KEY,
-    group_name="synthetic",
-    description="FAISS index over covered codes, one unit vector each: title and inclusion terms of its family (paper section "
-    "3.3). Exact, or a graph (`CCL_NEAREST_INDEX=hnsw`); it says what it was built from and is refused where that changed.",
+    group_name=group_of("synthetic").name,
+    description=describe(
+        "synthetic/nearest_code_index",
+        "FAISS index over covered codes.",
+        "One unit vector each: title and inclusion terms of its family. Exact, or a graph (`CCL_NEAREST_INDEX=hnsw`); it says "
+        "what it was built from and is refused where that changed.",
+    ),
+    metadata=read_on("synthetic/nearest_code_index"),
     ins=inputs(codes=CODES, coverage=COVERAGE),
     code_version=code_version(
         "evidence.nearest", settings={"embedder": _SETTINGS.embedder, "kind": _SETTINGS.nearest_index}
@@ -101,10 +108,12 @@ def nearest_code_index(
     code_version=code_version(
         "evidence.nearest", settings={"embedder": _SETTINGS.embedder, "kind": _SETTINGS.nearest_index}
     ),
-    description="For each uncovered code its nearest covered codes (paper section 3.3): similarity, re-ranked by what the two "
-    "share in the hierarchy. Codes that differ in side, trimester, intent or 7th character are one family with one query.",
+    description="Codes that differ in side, trimester, intent or 7th character are one family with one query.",
     kinds={"faiss", "huggingface"},
-    ins={**inputs(codes=CODES, coverage=COVERAGE), "index": dg.AssetIn(key=INDEX_KEY)},
+    ins={
+        **inputs(codes=CODES, coverage=Input(COVERAGE, carries=("chapter", "code", "neighbour_code=code"))),
+        "index": dg.AssetIn(key=INDEX_KEY),
+    },
     partitions_def=CHAPTER,
     pool=EMBEDDER_POOL,
     required_resource_keys={"embedder"},
@@ -150,13 +159,14 @@ def nearest_codes(
             "families_per_chapter": _SETTINGS.limits.synthesized_families,
         },
     ),
-    description="Conservative evidence for uncovered codes, written from their nearest covered codes (paper section 3.3): one "
-    "request per family, its phrases said of each member. What breaks a rule is asked for again with the reason, at most twice; "
-    "then title and inclusion terms stand in, marked as fallback.",
+    description="Written from what is known of the nearest covered codes: one request per family, its phrases said of each "
+    "member. What breaks a rule is asked for again with the reason, at most twice; then title and inclusion terms stand in, "
+    "marked as fallback.",
     kinds={"huggingface"},
     gates=checks.SYNTHETIC_GATES,
     ins=inputs(
-        codes=CODES, nearest=NEAREST_CODES,
+        codes=Input(CODES, carries=("release",)),
+        nearest=Input(NEAREST_CODES, carries=("chapter", "code", "neighbour_code")),
         gold=Input(GOLD_PAIRS, ALL, ("code", "evidence"), where={"expansion": ("direct",)}),
         silver=Input(SILVER_PAIRS, ALL, ("code", "evidence"), where={"is_trainable": (True,)}),
     ),

@@ -7,7 +7,9 @@ import dagster as dg
 import pyarrow as pa
 
 from ccl_assets.code_versions import code_version
+from ccl_assets.documentation import describe, read_on
 from ccl_assets.gate import Gate
+from ccl_assets.groups import group_of
 from ccl_assets.icd.assets import SOURCE_KEY, chart, open_unchanged
 from ccl_assets.icd.chapters import chapter_of
 from ccl_assets.icd.conversion_table import ConversionTable, parse_conversion_table
@@ -18,7 +20,7 @@ from ccl_assets.icd.release_diff import Edition, change_counts, first_changes, r
 from ccl_assets.icd.tables import CODES, CROSSWALK, INSTRUCTIONS, RELEASE, RELEASE_DIFF
 from ccl_assets.icd.tabular import parse_tabular
 from ccl_assets.resources.release_source import ReleaseSource
-from ccl_assets.table_asset import Input, TableResult, inputs, table_asset
+from ccl_assets.table_asset import SOURCE_KIND, Input, TableResult, inputs, table_asset
 
 PREVIOUS_SOURCE_KEY = dg.AssetKey(["source", "previous_icd_release"])
 NO_PREVIOUS = "none: set CCL_ICD_PREVIOUS_RELEASE to compare"
@@ -35,8 +37,14 @@ def previous_release_version(source: ReleaseSource) -> str:
 
 @dg.observable_source_asset(
     key=PREVIOUS_SOURCE_KEY,
-    group_name="source",
-    description="The previous release's files on disk (`CCL_ICD_PREVIOUS_RELEASE`; may be unset). Observed, not computed.",
+    group_name=group_of("source").name,
+    description=describe(
+        "source/previous_icd_release",
+        "Files of the previous release on disk, to compare with.",
+        "`CCL_ICD_PREVIOUS_RELEASE`; may be unset. Observed, not computed.",
+    ),
+    metadata=read_on("source/previous_icd_release"),
+    tags=SOURCE_KIND,
     required_resource_keys={"previous_release_source"},
 )
 def previous_icd_release_files(context: dg.OpExecutionContext) -> dg.DataVersion:
@@ -47,11 +55,11 @@ def previous_icd_release_files(context: dg.OpExecutionContext) -> dg.DataVersion
 @table_asset(
     RELEASE_DIFF,
     code_version=code_version("icd.release_diff", "icd.tabular"),
-    description="Codes added, deleted and retitled, instructions added and removed between the previous release "
-    "(`CCL_ICD_PREVIOUS_RELEASE`) and the active one. Empty where no previous release is set.",
+    description="Codes added, deleted and retitled, instructions added and removed. `CCL_ICD_PREVIOUS_RELEASE` says what to "
+    "compare with.",
     kinds={"python"},
     gates=_OLDER,
-    ins=inputs(release=RELEASE, codes=CODES, instructions=INSTRUCTIONS),
+    ins=inputs(release=Input(RELEASE, carries=("release",)), codes=CODES, instructions=INSTRUCTIONS),
     deps=[PREVIOUS_SOURCE_KEY],
     required_resource_keys={"previous_release_source"},
 )
@@ -81,12 +89,11 @@ def release_diff_rows(
 @table_asset(
     CROSSWALK,
     code_version=code_version("icd.crosswalk", "icd.conversion_table", "icd.release_diff", "icd.tabular"),
-    description="Codes that were billable once and are not in the active release, with their successors: by the official "
-    "conversion table where a release carries one, else by successor rules that are stated, else unmapped. More than one "
-    "successor means that the old code does not say which.",
+    description="Successors by the official conversion table where a release carries one, else by successor rules that are stated, "
+    "else unmapped. More than one successor means that the old code does not say which.",
     kinds={"python"},
     gates=_OLDER,
-    ins=inputs(release=RELEASE, codes=Input(CODES)),
+    ins=inputs(release=Input(RELEASE, carries=("release",)), codes=Input(CODES, carries=("new_code=code",))),
     deps=[SOURCE_KEY, PREVIOUS_SOURCE_KEY],
     required_resource_keys={"release_source", "previous_release_source"},
 )

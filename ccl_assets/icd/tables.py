@@ -1,5 +1,7 @@
 """Contracts of the ``icd`` tables: the ontology as the release states it, nothing inferred from notes."""
 
+from dataclasses import replace
+
 from ccl_assets.table_contract import BOOLEAN, INTEGER, LONG, STRING, STRINGS, Column, TableContract
 
 RELEASE_COLUMN = Column("release", STRING, "Release label, e.g. `FY2026-April`.")
@@ -43,6 +45,31 @@ CODES = TableContract(
         Column("stem_code", STRING, "The printed code that was expanded.", is_nullable=True),
         Column("seventh_character", STRING, "The appended 7th character.", is_nullable=True),
         Column("inclusion_terms", STRINGS, "Inclusion terms printed at this code (none for an expanded code)."),
+    ),
+    key=("code",),
+)
+
+CHAPTER_CODES = replace(
+    CODES,
+    name="icd/chapter_codes",
+    description="The codes of one chapter, so that what reads one chapter does not read the others.",
+    partition_column="chapter",
+)
+
+BILLABLE_CODES = TableContract(
+    "icd/billable_codes",
+    "Which codes may be assigned, and nothing of what the release says of them.",
+    (RELEASE_COLUMN, CODE_COLUMN),
+    key=("code",),
+)
+
+BILLABLE_TITLES = TableContract(
+    "icd/billable_titles",
+    "Full title of each code that may be assigned.",
+    (
+        RELEASE_COLUMN,
+        CODE_COLUMN,
+        Column("long_title", STRING, "Full title, the 7th character's meaning included."),
     ),
     key=("code",),
 )
@@ -105,6 +132,15 @@ INDEX_TERMS = TableContract(
         Column("see_also_outcome", STRING, "What came of `see also`, in the same words.", is_nullable=True),
     ),
     key=("term_id",),
+)
+
+CHAPTER_INDEX_TERMS = replace(
+    INDEX_TERMS,
+    name="icd/chapter_index_terms",
+    description="The Index terms that may lead to codes of one chapter, with those that they refer to.",
+    columns=(CHAPTER_COLUMN, *INDEX_TERMS.columns),
+    key=("chapter", "term_id"),
+    partition_column="chapter",
 )
 
 GUIDELINES = TableContract(

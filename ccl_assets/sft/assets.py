@@ -11,7 +11,10 @@ import pyarrow as pa
 
 from ccl_assets.code_versions import code_version
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
+from ccl_assets.documentation import describe, read_on
 from ccl_assets.evidence.tables import KNOWLEDGE_BASE_PAIRS
+from ccl_assets.gate import Gate
+from ccl_assets.groups import group_of
 from ccl_assets.icd.tables import CODES
 from ccl_assets.io_managers.table_io_manager import TableIOManager
 from ccl_assets.llm_step import GPU_POOL
@@ -25,7 +28,7 @@ from ccl_assets.sft.jsonl_export import export_dataset
 from ccl_assets.sft.planned_notes import EVIDENCE_COLUMNS, LABEL_COLUMNS, NOTE_COLUMNS, TRAINING_SPLITS
 from ccl_assets.sft.recipes import load_recipe, load_recipes, recipe_sha256
 from ccl_assets.sft.tables import DATASET
-from ccl_assets.table_asset import OWNERS, TABLES, Input, TableResult, inputs, table_asset
+from ccl_assets.table_asset import OWNERS, TABLES, Input, TableResult, check_result, inputs, table_asset
 
 _SETTINGS = settings()
 _PROFILE = "quick" if _SETTINGS.limits.is_training_bounded else "full"
@@ -41,16 +44,17 @@ ADAPTER_KEY = dg.AssetKey(["sft", "adapter"])
         prompts=("document_coding", "code_only_coding", "span_coding"),
         settings={"base": _SETTINGS.model, "window": _SETTINGS.context_tokens, **_RECIPES},
     ),
-    description="Prompts and completions of a recipe (paper section 3.2): annotated notes, and spans of the knowledge base "
-    "in the same section format. Notes too long for the window are split at their sections; nothing is cut off, and what is left "
-    "out is counted by reason. Also written as JSON lines with a `dataset_info.json` for LLaMA-Factory.",
+    description="Annotated notes, and spans of the knowledge base in the same section format. Notes too long for the window are "
+    "split at their sections; nothing is cut off, and what is left out is counted by reason. Also written as JSON lines with a "
+    "`dataset_info.json` for LLaMA-Factory.",
     kinds={"huggingface"},
     gates=checks.DATASET_GATES,
     ins=inputs(
         codes=Input(CODES, columns=("code", "long_title")),
         documents=Input(DOCUMENTS, ALL, NOTE_COLUMNS, where={"split": (*TRAINING_SPLITS, "test")}),
-        labels=Input(LABELS, ALL, LABEL_COLUMNS), evidence=Input(EVIDENCE, ALL, EVIDENCE_COLUMNS),
-        pairs=Input(KNOWLEDGE_BASE_PAIRS, CHAPTERS_OF_RECIPE, PAIR_COLUMNS),
+        labels=Input(LABELS, ALL, LABEL_COLUMNS, carries=("codes=code",)),
+        evidence=Input(EVIDENCE, ALL, EVIDENCE_COLUMNS),
+        pairs=Input(KNOWLEDGE_BASE_PAIRS, CHAPTERS_OF_RECIPE, PAIR_COLUMNS, carries=("pair_id", "codes=code")),
     ),
     partitions_def=RECIPE,
     required_resource_keys={"language_models", TABLES},
@@ -112,9 +116,14 @@ def _exported(recipe_name: str) -> Path:
 
 @dg.asset(
     key=ADAPTER_KEY,
-    group_name="sft",
-    description="LoRA adapter of a recipe, trained with TRL in a subprocess: weights, tokenizer, training log, loss plot, model "
-    "card. A killed run resumes from its last checkpoint.",
+    group_name=group_of("sft").name,
+    description=describe(
+        "sft/adapter",
+        "LoRA adapter of a recipe.",
+        "Trained with TRL in a subprocess: weights, tokenizer, training log, loss plot, model card. Loss, speed and time left are "
+        "in the run's log. A killed run resumes from its last checkpoint.",
+    ),
+    metadata=read_on("sft/adapter"),
     ins=inputs(codes=Input(CODES, columns=("release",)), dataset=Input(DATASET, columns=("example_id",))),
     partitions_def=RECIPE,
     code_version=code_version(
@@ -126,7 +135,7 @@ def _exported(recipe_name: str) -> Path:
         for name, text in checks.ADAPTER_CHECKS.items()
     ],
     output_required=False,
-    kinds={"torch", "huggingface"},
+    kinds={"pytorch", "huggingface"},
     owners=OWNERS,
     io_manager_key="artifact_directory",
     pool=GPU_POOL,
@@ -169,12 +178,13 @@ def adapter(context: dg.AssetExecutionContext, codes: pa.Table, dataset: pa.Tabl
     log = read_training_log(output / LOG_FILE)
     losses = [entry.loss for entry in log if entry.loss is not None]
     outcome = checks.loss_finite_and_falling(losses, is_falling(log))
-    yield dg.AssetCheckResult(passed=outcome.passed, check_name=outcome.name, metadata=dict(outcome.details))
+    yield check_result(outcome, ADAPTER_KEY)
     try:
         loaded = check_adapter_loads(output, base)
-        yield dg.AssetCheckResult(passed=True, check_name="loads_on_base", metadata=asdict(loaded))
+        yield check_result(Gate("loads_on_base", True, details=asdict(loaded)), ADAPTER_KEY)
     except AdapterError as error:
-        yield dg.AssetCheckResult(passed=False, check_name="loads_on_base", metadata={"problem": str(error)})
+        remedy = f"remove {output} and materialize sft/adapter for this recipe again"
+        yield check_result(Gate("loads_on_base", False, remedy, {"problem": str(error)}), ADAPTER_KEY)
         raise dg.Failure(str(error), allow_retries=False) from None
     if not outcome.passed:
         raise dg.Failure(f"training of {recipe.name}: {dict(outcome.details)} - {outcome.remedy}", allow_retries=False)

@@ -18,7 +18,7 @@ _SHOWN = 5
 DATASET_GATES = {
     "no_test_text": "No training note is of a test document's chart or shares "
     f"{CONTAINMENT_THRESHOLD:.0%} or more of its runs of {SHINGLE_WORDS} words with one.",
-    "fits_window": "Nothing was left out because it is longer than the window (warns); what is in the dataset fits.",
+    "fits_window": "What is in the dataset fits the window; nothing had to be left out for its length (warns).",
     "is_not_empty": "There is something to train on.",
 }
 ADAPTER_CHECKS = {
@@ -52,15 +52,30 @@ def no_test_text(account: DatasetAccount, is_left_out: bool) -> Gate:
     )
 
 
-def fits_window(left_out: LeftOut, kept: int, window: int) -> Gate:
-    """Whether notes or spans had to be left out because the window is too short."""
+def fits_window(left_out: LeftOut, kept: int, window: int, over_window: Sequence[str] = ()) -> Gate:
+    """Whether every example fits, and whether notes or spans had to be left out because the window is too short.
+
+    Args:
+        left_out: Of the dataset.
+        kept: Examples in the dataset.
+        window: Tokens.
+        over_window: Ids of examples in the dataset that are longer; these block, since training would stop at them.
+    """
     too_long = left_out.counts.get("too_long", 0)
     return Gate(
         "fits_window",
-        not too_long,
-        'raise the recipe\'s max_length if the base model allows it; notes with evidence can be split (long_notes = "split")',
-        {"window": window, "kept": kept, "left_out": too_long, "first": left_out.first("too_long")[:_SHOWN]},
-        is_blocking=False,
+        not (too_long or over_window),
+        "a defect of the dataset, which is to leave out what is longer: correct it and materialize again"
+        if over_window
+        else 'raise the recipe\'s max_length if the base model allows it; notes with evidence can be split (long_notes = "split")',
+        {
+            "window": window,
+            "kept": kept,
+            "left_out": too_long,
+            "kept_and_too_long": len(over_window),
+            "first": [*over_window[:_SHOWN], *left_out.first("too_long")[:_SHOWN]],
+        },
+        is_blocking=bool(over_window),
     )
 
 
@@ -77,8 +92,19 @@ def is_not_empty(recipe_name: str, account: DatasetAccount) -> Gate:
 
 def loss_finite_and_falling(losses: Sequence[float], falling: bool) -> Gate:
     """The training loss is finite and falls."""
-    finite = bool(losses) and all(math.isfinite(loss) for loss in losses)
-    details: dict[str, Any] = {"steps_logged": len(losses)}
+    odd = [step for step, loss in enumerate(losses, start=1) if not math.isfinite(loss)]
+    details: dict[str, Any] = {"steps_logged": len(losses), "steps_not_finite": len(odd), "first": odd[:_SHOWN]}
     if losses:
-        details |= {"first_loss": losses[0], "last_loss": losses[-1]}
-    return Gate("loss_finite_and_falling", finite and falling, "look at the learning rate and at the data", details)
+        details |= {"first_loss": _shown(losses[0]), "last_loss": _shown(losses[-1])}
+    return Gate(
+        "loss_finite_and_falling",
+        bool(losses) and not odd and falling,
+        "lower the recipe's training.learning_rate in recipes.toml, or let it train longer where few steps were logged; "
+        "training_log.jsonl has every step",
+        details,
+    )
+
+
+def _shown(loss: float) -> float | str:
+    """As it is, or in words where it is no number: GraphQL has none for it, and the UI would show an error instead of the gate."""
+    return loss if math.isfinite(loss) else str(loss)

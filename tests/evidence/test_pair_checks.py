@@ -68,6 +68,7 @@ def test_ambiguous_and_resolved_pairs_are_counted_by_tier():
     gate = checks.ambiguity_resolved(found)
     assert gate.passed
     assert gate.details == {
+        "unresolved": 0,
         "ambiguous_marked": 1,
         "ambiguous_silver": 1,
         "resolved": 1,
@@ -78,15 +79,17 @@ def test_ambiguous_and_resolved_pairs_are_counted_by_tier():
 
 
 def statuses(**counts: int) -> list[dict]:
-    return [{"status": status} for status, count in counts.items() for _ in range(count)]
+    place = {"corpus": "sample", "document_id": "n1", "code": "I10"}
+    return [{**place, "status": status} for status, count in counts.items() for _ in range(count)]
 
 
 def test_unreadable_answers_are_counted_among_those_asked_for():
     at_the_limit = statuses(verbatim=99, unparsed=1, not_asked=1000)
     gate = checks.answers_parsed(at_the_limit, is_packaged_model=False)
     assert gate.passed and gate.details["asked"] == 100
-    over = checks.answers_parsed([*at_the_limit, {"status": "unparsed"}], is_packaged_model=False)
+    over = checks.answers_parsed([*at_the_limit, *statuses(unparsed=1)], is_packaged_model=False)
     assert not over.passed and over.is_blocking
+    assert over.details == {"asked": 101, "unparsed": 2, "share": 0.0198, "first": ["sample/n1 I10"] * 2}
     assert not checks.answers_parsed(statuses(unparsed=1), is_packaged_model=True).is_blocking
     assert checks.answers_parsed([], is_packaged_model=False).passed
 
@@ -95,7 +98,7 @@ def test_quotes_that_are_mostly_not_verbatim_warn():
     assert checks.quotes_verbatim(statuses(verbatim=8, repaired=1, ungrounded=1, no_evidence=50)).passed
     gate = checks.quotes_verbatim(statuses(verbatim=7, repaired=2, ungrounded=1))
     assert not gate.passed and not gate.is_blocking
-    assert gate.details == {"quotes": 10, "verbatim_share": 0.7}
+    assert gate.details == {"quotes": 10, "not_verbatim": 3, "verbatim_share": 0.7, "first": ["sample/n1 I10"] * 3}
     assert checks.quotes_verbatim(statuses(not_asked=3)).passed
 
 
@@ -113,7 +116,9 @@ def test_every_code_needs_a_direct_pair_unless_synthesis_was_bounded():
         "codes_silver": 1,
         "codes_synthetic": 1,
     }
-    assert not checks.every_code_covered(covered, BILLABLE, is_bounded=True).is_blocking
+    bounded = checks.every_code_covered(covered, BILLABLE, is_bounded=True)
+    assert not bounded.is_blocking
+    assert "CCL_PROFILE=full" in bounded.remedy and "CCL_PROFILE" not in gate.remedy
 
 
 def test_a_code_without_a_trainable_pair_is_covered_and_named():

@@ -92,7 +92,10 @@ def mined(tmp_path, request):
         "modifier": None,
     }
     stored = {
-        "icd/codes": codes,
+        "icd/chapter_codes": codes,
+        "icd/billable_titles": [
+            {name: row[name] for name in ("release", "code", "long_title")} for row in codes if row["is_billable"]
+        ],
         "corpus/documents": [*documents, elsewhere],
         "corpus/labels": labels,
         "corpus/evidence": [],
@@ -101,23 +104,27 @@ def mined(tmp_path, request):
             {**gold, "pair_id": "2", "code": "I10", "evidence": "palpitations", "expansion": "header_subtree"},
         ],
     }
-    partitions = {"corpus": ["sample"], "gold": [CIRCULATORY]}
-    partitions_of = {"corpus": CORPUS, "gold": CHAPTER}
+    partition_of = {"corpus": "sample", "chapter": CIRCULATORY}
+    definitions = {"corpus": CORPUS, "chapter": CHAPTER}
     for name, rows in stored.items():
         contract = CONTRACTS[name]
-        tables.write(contract, contract.table(rows), partitions.get(name.split("/")[0]), {})
+        column = contract.partition_column
+        tables.write(contract, contract.table(rows), [partition_of[column]] if column else None, {})
     generator = ScriptedGenerator(miner_says, supports_json_schema=request.param)
     resources = {
         "tables": TableIOManager(tables, CONTRACTS), "language_models": Models(generator), "embedder": Encoder(),
     }  # fmt: skip
     sources = [
-        dg.AssetSpec(name.split("/"), partitions_def=partitions_of.get(name.split("/")[0])).with_io_manager_key(
-            "tables"
-        )
+        dg.AssetSpec(
+            name.split("/"), partitions_def=definitions.get(CONTRACTS[name].partition_column)
+        ).with_io_manager_key("tables")
         for name in stored
     ]
     runs = []
     with dg.DagsterInstance.ephemeral() as instance:
+        for name in stored:
+            partition = partition_of.get(CONTRACTS[name].partition_column)
+            instance.report_runless_asset_event(dg.AssetMaterialization(name.split("/"), partition=partition))
         for asset, partition in zip(ASSETS, [SHARD, CIRCULATORY, CIRCULATORY], strict=True):
             runs.append(
                 dg.materialize(

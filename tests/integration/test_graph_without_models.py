@@ -13,7 +13,7 @@ CHAPTER = "03_D50-D89"
 RUNS = [
     [Target(f"icd/{name}") for name in (*ICD, "release_diff", "crosswalk")],
     [Target(f"corpus/{name}", "sample") for name in ("documents", "labels", "evidence")],
-    [Target("gold/pairs", CHAPTER)],
+    [Target(name, CHAPTER) for name in ("icd/chapter_codes", "icd/chapter_index_terms", "gold/pairs")],
 ]
 
 
@@ -113,4 +113,4 @@ def test_nothing_that_was_materialized_is_stale(lakehouse):
     made = {target for run in RUNS for target in run}
     assert made.isdisjoint(frontier.ready)
     assert made.isdisjoint(frontier.waiting)
-    assert Target("gold/pairs", "01_A00-B99") in frontier.ready
+    assert Target("icd/chapter_codes", "01_A00-B99") in frontier.ready
