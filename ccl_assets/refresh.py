@@ -106,7 +106,7 @@ def _refresh(chosen: Settings, selection: Selection, tags: Sequence[str]) -> int
                 check_headings(name, CORPUS_PATHS)
         except (ValueError, RuntimeError, OSError) as error:
             raise _BadSourceError(str(error)) from error
-        partitions = {f"corpus/{table}": corpora for table in ("documents", "labels", "evidence")}
+        partitions = {f"corpus/{table}": corpora for table in ("documents", "labels", "evidence", "code_counts")}
         if chosen.limits.systems is not None:
             recipes = list(dict.fromkeys(recipe for name in chosen.limits.systems if (recipe := SYSTEMS[name].recipe)))
             partitions |= {f"sft/{asset}": recipes for asset in ("dataset", "adapter")}
