@@ -35,6 +35,9 @@ OWNERS = ["team:clinical-nlp"]
 SOURCE_KIND = {"dagster/kind/source": ""}  # tags of observed files, which take no kinds
 TABLES = "tables"  # key of the IO manager
 _CONTRACT_GATE = "fits_contract"
+_CONTRACT_REMEDY = (
+    "rows are numbered as the asset gives them: correct what it is made from, or its code, and materialize it again"
+)
 _PREVIEW_ROWS = 5
 
 
@@ -265,7 +268,7 @@ def _emit(parts: Sequence[_Part]) -> Iterator[Any]:
             for gate in outcomes:
                 yield check_result(gate, _key(part.contract))
             failed[part.contract.name] = [gate for gate in outcomes if not gate.passed and gate.is_blocking]
-        _stop_if_failed(failed)
+        stop_if_failed(failed)
         for part, rows in zip(parts, tables, strict=True):
             yield _output(part, rows)
     finally:
@@ -281,7 +284,7 @@ def _rows(part: _Part) -> pa.Table | RowSpool:
 def _outcomes(part: _Part, rows: pa.Table | RowSpool) -> list[Gate]:
     problems = rows.violations if isinstance(rows, RowSpool) else part.contract.violations(rows)
     details = {"rows": rows.num_rows, "violations": problems}
-    outcomes = [Gate(_CONTRACT_GATE, not problems, "correct the asset or its source", details), *part.result.gates]
+    outcomes = [Gate(_CONTRACT_GATE, not problems, _CONTRACT_REMEDY, details), *part.result.gates]
     if undeclared := {gate.name for gate in outcomes} ^ {_CONTRACT_GATE, *part.declared}:
         raise AssertionError(f"{part.contract.name}: gates declared and evaluated differ: {sorted(undeclared)}")
     return outcomes
@@ -322,7 +325,7 @@ def _legible(value: Any) -> Any:
     return value
 
 
-def _stop_if_failed(failed: Mapping[str, Sequence[Gate]]) -> None:
+def stop_if_failed(failed: Mapping[str, Sequence[Gate]]) -> None:
     """Raise if a blocking gate failed, so that nothing is written and nothing downstream runs.
 
     Raises:

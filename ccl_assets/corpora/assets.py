@@ -16,7 +16,7 @@ from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
 from ccl_assets.documentation import describe, read_on
 from ccl_assets.groups import group_of
 from ccl_assets.icd.crosswalk import Crosswalk
-from ccl_assets.icd.tables import CODES, CROSSWALK
+from ccl_assets.icd.tables import BILLABLE_CODES, CROSSWALK
 from ccl_assets.io_managers.row_spool import RowSpool
 from ccl_assets.io_managers.table_io_manager import TableIOManager
 from ccl_assets.partitions import CORPUS
@@ -67,7 +67,7 @@ def configured_corpora(paths: CorpusPaths) -> list[str]:
             LABELS,
             "A code that the release does not have as billable is replaced by its one successor, "
             "else left out, counted.",
-            {},
+            checks.LABEL_GATES,
         ),
         "evidence": (EVIDENCE, "Every span is compared with the note it is said to stand in.", checks.EVIDENCE_GATES),
     },
@@ -75,7 +75,7 @@ def configured_corpora(paths: CorpusPaths) -> list[str]:
     code_version=code_version("corpora.loaders", "corpora.edition", "corpora.checks"),
     kinds={"python"},
     ins=inputs(
-        codes=Input(CODES, columns=("code",), where={"is_billable": [True]}, carries=("code",)),
+        codes=Input(BILLABLE_CODES, columns=("code",), carries=("code",)),
         crosswalk=Input(
             CROSSWALK, columns=("old_code", "new_code", "successor_count", "rule"), carries=("code=new_code",)
         ),
@@ -96,6 +96,7 @@ def corpus(
     characters = 0
     distinct_codes: set[str] = set()
     misquoted: list[str] = []
+    stray: list[str] = []
     is_open = True
     with ExitStack() as opened:
         documents, labels, evidence = (
@@ -112,6 +113,7 @@ def corpus(
             splits[note.document.split] += 1
             characters += len(note.document.text)
             misquoted += checks.misquotes(note)
+            stray += checks.strays(note)
             is_open = is_open and not note.document.is_restricted
         opened.pop_all()  # the rows are complete: whoever stores or refuses them closes the spools
     figures = {
@@ -121,7 +123,8 @@ def corpus(
         **counts.metadata(),
     }
     yield "documents", TableResult(documents, figures, [checks.rows_readable(counts)], _shown(documents, is_open))
-    yield "labels", TableResult(labels, {"distinct_codes": len(distinct_codes), **edition.labels.metadata()})
+    metadata = {"distinct_codes": len(distinct_codes), **edition.labels.metadata()}
+    yield "labels", TableResult(labels, metadata, [checks.labels_of_known_notes(labels.num_rows, stray)])
     yield (
         "evidence",
         TableResult(

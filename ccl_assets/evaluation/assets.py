@@ -9,6 +9,7 @@ import pyarrow as pa
 from ccl_assets.code_versions import code_version
 from ccl_assets.coding.systems import SYSTEMS, CoderSettings, Ingredients, build_system, system_modules
 from ccl_assets.corpora.tables import CODE_COUNTS, DOCUMENTS, EVIDENCE, LABELS
+from ccl_assets.documentation import describe, read_on
 from ccl_assets.evaluation import checks
 from ccl_assets.evaluation.benchmarks import SPLITS, asked_notes, benchmark_notes
 from ccl_assets.evaluation.code_subsets import code_subsets
@@ -18,8 +19,9 @@ from ccl_assets.evaluation.score_plots import metadata_plots
 from ccl_assets.evaluation.scoring import score_system
 from ccl_assets.evaluation.tables import PREDICTIONS, SCORES
 from ccl_assets.evidence.tables import COVERAGE, EXTRACTIONS, GOLD_PAIRS, KNOWLEDGE_BASE_PAIRS
+from ccl_assets.groups import group_of
 from ccl_assets.icd.instructions import Instructions
-from ccl_assets.icd.tables import CODES, INSTRUCTIONS, RELEASE
+from ccl_assets.icd.tables import BILLABLE_TITLES, CODES, INSTRUCTIONS, RELEASE
 from ccl_assets.llm_step import LLM_POOL, LLM_RETRY
 from ccl_assets.pace import Pace
 from ccl_assets.partitions import ADAPTER_OF_SYSTEM, ALL, SYSTEM
@@ -47,13 +49,12 @@ REPORT_KEY = dg.AssetKey(["eval", "report"])
             "repair_codes": _SETTINGS.repair_codes,
         },
     ),
-    description="What each system answers for the benchmark notes (paper section 4): codes checked against the release, quoted "
-    "evidence located in the note.",
+    description="Codes checked against the release, quoted evidence located in the note.",
     kinds={"huggingface"},
     gates=checks.PREDICTION_GATES,
     ins={
         **inputs(
-            codes=Input(CODES, columns=("code", "long_title", "is_billable")),
+            codes=Input(BILLABLE_TITLES, columns=("code", "long_title")),
             documents=Input(DOCUMENTS, ALL, where=_BENCHMARKS), labels=Input(LABELS, ALL, ("corpus", "chart_id")),
             evidence=Input(EVIDENCE, ALL, ("corpus", "document_id", "begin", "end", "evidence_text")),
             gold=Input(GOLD_PAIRS, ALL, ("code", "evidence", "source", "expansion")),
@@ -88,7 +89,7 @@ def predictions(
         models: LanguageModels = context.resources.language_models
         generator = models.generator("coder", adapter, adapter_name(adapter))
     ingredients = Ingredients(
-        billable=frozenset(codes.filter(codes["is_billable"])["code"].to_pylist()),
+        billable=frozenset(codes["code"].to_pylist()),
         titles=dict(zip(codes["code"].to_pylist(), codes["long_title"].to_pylist(), strict=True)),
         generator=generator,
         gold_pairs=gold.to_pylist() if description.needs_gold_pairs else None,
@@ -173,9 +174,14 @@ def _plots(rows: list[dict[str, Any]]) -> dict[str, dg.MetadataValue[Any]]:
 
 @dg.asset(
     key=REPORT_KEY,
-    group_name="eval",
-    description="One self-contained HTML file: all systems side by side with intervals, per chapter, beside the published figures; "
-    "what the profile left out; a note viewer for open corpora; the reproduction card.",
+    group_name=group_of("eval").name,
+    description=describe(
+        "eval/report",
+        "One self-contained HTML file.",
+        "All systems side by side with intervals, per chapter, beside the published figures; what the profile left out; a note "
+        "viewer for open corpora; the reproduction card.",
+    ),
+    metadata=read_on("eval/report"),
     ins=inputs(
         release=RELEASE, codes=CODES, instructions=INSTRUCTIONS, coverage=COVERAGE,
         documents=Input(DOCUMENTS, ALL, where=_BENCHMARKS), labels=Input(LABELS, ALL), evidence=Input(EVIDENCE, ALL),
@@ -189,7 +195,7 @@ def _plots(rows: list[dict[str, Any]]) -> dict[str, dg.MetadataValue[Any]]:
         templates=("evaluation/report.html.jinja",),
         settings={"profile": _SETTINGS.profile, "restricted_notes": _SETTINGS.report_restricted_notes},
     ),
-    kinds={"html"},
+    kinds={"report", "html"},
     owners=OWNERS,
     io_manager_key="artifact_directory",
 )  # fmt: skip

@@ -132,7 +132,9 @@ def every_uncovered_code_written(
     return Gate(
         "every_uncovered_code_written",
         not missing,
-        _SYNTHESIZE_MORE if is_bounded else "materialize synthetic/nearest_codes of this chapter again, then this table",
+        _SYNTHESIZE_MORE
+        if is_bounded
+        else "materialize synthetic/nearest_codes of this chapter again, then this table",
         {"uncovered_before": len(uncovered), "not_written": len(missing), "first": missing[:_SHOWN]},
         is_blocking=not is_bounded,
     )

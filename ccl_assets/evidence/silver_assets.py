@@ -18,7 +18,7 @@ from ccl_assets.evidence.refinement import by_code, refinement_request, silver_r
 from ccl_assets.evidence.rewording import nearest_known
 from ccl_assets.evidence.tables import CANDIDATES, EXTRACTIONS, GOLD_PAIRS, SILVER_PAIRS
 from ccl_assets.icd.ontology import Ontology
-from ccl_assets.icd.tables import CODES
+from ccl_assets.icd.tables import BILLABLE_TITLES, CHAPTER_CODES
 from ccl_assets.io_managers.table_io_manager import PARTITION
 from ccl_assets.llm_step import LLM_POOL, LLM_RETRY, answer, answer_with
 from ccl_assets.partitions import ALL, CHAPTER, NOTE_SHARD
@@ -50,13 +50,13 @@ _NOTE_COLUMNS = ("corpus", "document_id", "chart_id", "source", "split", "text",
             "context_tokens": _SETTINGS.context_tokens,
         },
     ),
-    description="Stage one of silver mining (paper section 3.3): per note one request with all its codes, several where the "
+    description="Stage one of silver mining: per note one request with all its codes, several where the "
     "model's window is short; each quoted span is checked against the note. Notes with human evidence and notes of validation and "
     "test splits are not mined.",
     kinds={"huggingface"},
     gates=checks.EXTRACTION_GATES,
     ins=inputs(
-        codes=Input(CODES, columns=("code", "long_title", "is_billable")),
+        codes=Input(BILLABLE_TITLES, columns=("code", "long_title")),
         documents=Input(DOCUMENTS, ALL, _NOTE_COLUMNS, {"note_shard": (PARTITION,)}),
         labels=Input(LABELS, ALL, ("corpus", "chart_id", "document_id", "code"), {"note_shard": (PARTITION,)}),
         evidence=Input(EVIDENCE, ALL, columns=("corpus", "document_id")),
@@ -70,8 +70,7 @@ def extractions(
     context: dg.AssetExecutionContext, codes: pa.Table, documents: pa.Table, labels: pa.Table, evidence: pa.Table
 ) -> TableResult:
     """Spans that the miner quoted for a shard's notes."""
-    billable = codes.filter(codes["is_billable"])
-    titles = dict(zip(billable["code"].to_pylist(), billable["long_title"].to_pylist(), strict=True))
+    titles = dict(zip(codes["code"].to_pylist(), codes["long_title"].to_pylist(), strict=True))
     annotated = set(zip(evidence["corpus"].to_pylist(), evidence["document_id"].to_pylist(), strict=True))
     notes = notes_to_mine(documents.to_pylist(), labels.to_pylist(), annotated)
     asked = notes[: _SETTINGS.limits.mined_notes]
@@ -126,10 +125,11 @@ def extractions(
 @table_asset(
     CANDIDATES,
     code_version=code_version("evidence.candidates", "evidence.folding"),
-    description="Per code the distinct phrases that notes gave, with document frequency, and how many notes gave none (paper's "
-    "E_c; the share of notes without evidence maps the label noise).",
+    description="The share of notes without evidence maps the label noise.",
     kinds={"python"},
-    ins=inputs(extractions=Input(EXTRACTIONS, ALL, ("code", "status", "evidence"), {"chapter": (PARTITION,)})),
+    ins=inputs(
+        extractions=Input(EXTRACTIONS, ALL, ("code", "status", "evidence"), {"chapter": (PARTITION,)}, ("code",))
+    ),
     partitions_def=CHAPTER,
 )
 def candidates(context: dg.AssetExecutionContext, extractions: pa.Table) -> TableResult:
@@ -162,11 +162,13 @@ def candidates(context: dg.AssetExecutionContext, extractions: pa.Table) -> Tabl
             "embedder": _SETTINGS.embedder,
         },
     ),
-    description="Stage two of silver mining (paper section 3.3): per code a few usual wordings chosen from index terms and "
+    description="Stage two of silver mining: per code a few usual wordings chosen from index terms and "
     "frequency-ranked candidates. A phrase that is neither, nor near enough to one to reword it, is kept out of training.",
     kinds={"huggingface"},
     gates=checks.SILVER_GATES,
-    ins=inputs(codes=CODES, candidates=CANDIDATES, gold=GOLD_PAIRS),
+    ins=inputs(
+        codes=Input(CHAPTER_CODES, carries=("release", "chapter")), candidates=Input(CANDIDATES, carries=("code",)), gold=GOLD_PAIRS
+    ),
     partitions_def=CHAPTER,
     pool=LLM_POOL,
     retry_policy=LLM_RETRY,

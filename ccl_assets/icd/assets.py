@@ -6,29 +6,49 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ccl_assets.code_versions import code_version
 from ccl_assets.collector import collector_paused
+from ccl_assets.documentation import describe, read_on
 from ccl_assets.gate import Gate
+from ccl_assets.groups import group_of
 from ccl_assets.icd import checks
+from ccl_assets.icd.chapter_terms import ChapterTerms
 from ccl_assets.icd.cross_references import resolve, unresolved_by_reason
 from ccl_assets.icd.guidelines import headings_not_found, parse_guidelines
 from ccl_assets.icd.index import SOURCES, parse_index
 from ccl_assets.icd.reference_resolution import RESOLVED
 from ccl_assets.icd.release import Release, ReleaseError
-from ccl_assets.icd.tables import CODES, GUIDELINES, INDEX_TERMS, INSTRUCTIONS, RELEASE
+from ccl_assets.icd.tables import (
+    BILLABLE_CODES,
+    BILLABLE_TITLES,
+    CHAPTER_CODES,
+    CHAPTER_INDEX_TERMS,
+    CODES,
+    GUIDELINES,
+    INDEX_TERMS,
+    INSTRUCTIONS,
+    RELEASE,
+)
 from ccl_assets.icd.tabular import parse_tabular
+from ccl_assets.partitions import CHAPTER
 from ccl_assets.resources.release_source import ReleaseSource
-from ccl_assets.table_asset import TableResult, inputs, table_asset
+from ccl_assets.table_asset import SOURCE_KIND, Input, TableResult, inputs, table_asset
 
 SOURCE_KEY = dg.AssetKey(["source", "icd_release"])
 
 
 @dg.observable_source_asset(
     key=SOURCE_KEY,
-    group_name="source",
-    description="The release's files on disk (`CCL_ICD_RELEASE`, or the packaged FY2026). Observed, not computed: its "
-    "data version is the hash of their content.",
+    group_name=group_of("source").name,
+    description=describe(
+        "source/icd_release",
+        "Files of the active release on disk.",
+        "`CCL_ICD_RELEASE`, or the packaged FY2026. Observed, not computed: its data version is the hash of their content.",
+    ),
+    metadata=read_on("source/icd_release"),
+    tags=SOURCE_KIND,
     required_resource_keys={"release_source"},
 )
 def icd_release_files(context: dg.OpExecutionContext) -> dg.DataVersion:
@@ -40,7 +60,7 @@ def icd_release_files(context: dg.OpExecutionContext) -> dg.DataVersion:
 @table_asset(
     RELEASE,
     code_version=code_version("icd.release"),
-    description="Files of the active release, recognised by content. Everything of the ontology is read from these.",
+    description="Recognised by content. Everything of the ontology is read from these.",
     kinds={"python"},
     gates=checks.RELEASE_GATES,
     deps=[SOURCE_KEY],
@@ -78,7 +98,7 @@ def release(context: dg.AssetExecutionContext) -> TableResult:
 @table_asset(
     CODES,
     code_version=code_version("icd.tabular", "icd.checks"),
-    description="The ICD-10-CM Tabular List as a table: headers and billable codes, 7th characters expanded.",
+    description="The Tabular List as a table.",
     kinds={"python"},
     gates=checks.CODES_GATES,
     ins=inputs(release=RELEASE),
@@ -147,6 +167,71 @@ def index_terms(context: dg.AssetExecutionContext, release: pa.Table, codes: pa.
         **_reference_metadata(rows),
     }
     return TableResult(rows, metadata, [checks.index_codes_known(rows, set(codes["code"].to_pylist()))])
+
+
+# A change of one chapter must not reach what reads another, nor a new wording what only asks which codes there are. So what
+# reads a part of the release reads one of these tables: its data version stays where the part is the same.
+
+
+@table_asset(
+    CHAPTER_CODES,
+    code_version=code_version(),
+    description="A chapter's part of `icd/codes`. It changes with its own chapter only, and so does what is read from it.",
+    kinds={"python"},
+    ins=inputs(codes=CODES),
+    partitions_def=CHAPTER,
+)
+def chapter_codes(context: dg.AssetExecutionContext, codes: pa.Table) -> TableResult:
+    """Codes of a chapter."""
+    return TableResult(codes.filter(pc.equal(codes["chapter"], context.partition_key)))
+
+
+@table_asset(
+    CHAPTER_INDEX_TERMS,
+    code_version=code_version("icd.chapter_terms"),
+    description="A chapter's part of `icd/index_terms`: terms that may lead to its codes, by themselves or by a `see`.",
+    kinds={"python"},
+    ins=inputs(index_terms=INDEX_TERMS),
+    partitions_def=CHAPTER,
+)
+def chapter_index_terms(context: dg.AssetExecutionContext, index_terms: pa.Table) -> TableResult:
+    """Index terms of a chapter."""
+    terms = index_terms.take(ChapterTerms.of(index_terms)[context.partition_key])
+    chapter = pa.array([context.partition_key] * terms.num_rows, pa.string())
+    return TableResult(pa.Table.from_arrays([chapter, *terms.columns], schema=CHAPTER_INDEX_TERMS.schema))
+
+
+@table_asset(
+    BILLABLE_CODES,
+    code_version=code_version(),
+    description="The codes that may be assigned, without their texts: a new wording leaves what only asks for these as it is.",
+    kinds={"python"},
+    ins=inputs(
+        codes=Input(CODES, columns=("release", "code"), where={"is_billable": (True,)}, carries=("release", "code"))
+    ),
+)
+def billable_codes(context: dg.AssetExecutionContext, codes: pa.Table) -> TableResult:
+    """Codes that may be assigned."""
+    return TableResult(codes)
+
+
+@table_asset(
+    BILLABLE_TITLES,
+    code_version=code_version(),
+    description="Full titles of the codes that may be assigned, which is what prompts show; inclusion terms do not change it.",
+    kinds={"python"},
+    ins=inputs(
+        codes=Input(
+            CODES,
+            columns=("release", "code", "long_title"),
+            where={"is_billable": (True,)},
+            carries=("release", "code", "long_title"),
+        )
+    ),
+)
+def billable_titles(context: dg.AssetExecutionContext, codes: pa.Table) -> TableResult:
+    """Titles of codes that may be assigned."""
+    return TableResult(codes)
 
 
 def _reference_metadata(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -230,4 +315,15 @@ def chart(title: str, counts: Mapping[str, int], unit: str) -> dg.MetadataValue:
     return dg.MetadataValue.md(as_markdown(bar_chart(title, labels, [counts[label] for label in labels], unit), title))
 
 
-ASSETS = [icd_release_files, release, codes, instructions, index_terms, guidelines]
+ASSETS = [
+    icd_release_files,
+    release,
+    codes,
+    chapter_codes,
+    billable_codes,
+    billable_titles,
+    instructions,
+    index_terms,
+    chapter_index_terms,
+    guidelines,
+]

@@ -10,7 +10,7 @@ from ccl_assets.code_versions import code_version
 from ccl_assets.documentation import describe, read_on
 from ccl_assets.gate import Gate
 from ccl_assets.groups import group_of
-from ccl_assets.icd.assets import SOURCE_KEY, chart, open_unchanged
+from ccl_assets.icd.assets import chart, open_unchanged
 from ccl_assets.icd.chapters import chapter_of
 from ccl_assets.icd.conversion_table import ConversionTable, parse_conversion_table
 from ccl_assets.icd.crosswalk import PreviousCodes, build_crosswalk
@@ -94,7 +94,7 @@ def release_diff_rows(
     kinds={"python"},
     gates=_OLDER,
     ins=inputs(release=Input(RELEASE, carries=("release",)), codes=Input(CODES, carries=("new_code=code",))),
-    deps=[SOURCE_KEY, PREVIOUS_SOURCE_KEY],
+    deps=[PREVIOUS_SOURCE_KEY],
     required_resource_keys={"release_source", "previous_release_source"},
 )
 def crosswalk(context: dg.AssetExecutionContext, release: pa.Table, codes: pa.Table) -> TableResult:

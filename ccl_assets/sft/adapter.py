@@ -73,7 +73,7 @@ def publish_adapter(
             _write(partial, config, identity, summary, model, tokenizer, log_path)
             if config.settings.merge:
                 _write_merged(partial / MERGED_DIRECTORY, model, tokenizer, config.base_model_directory)
-        _move_into_place(partial, target)
+        move_into_place(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -176,7 +176,8 @@ def read_summary(directory: Path) -> dict[str, Any]:
     return summary
 
 
-def _move_into_place(partial: Path, target: Path) -> None:
+def move_into_place(partial: Path, target: Path) -> None:
+    """Put a whole directory where another may be; that one stays until then."""
     replaced = target.with_name(f".{target.name}.replaced")
     if target.exists():
         shutil.rmtree(replaced, ignore_errors=True)

@@ -15,7 +15,7 @@ from ccl_assets.documentation import describe, read_on
 from ccl_assets.evidence.tables import KNOWLEDGE_BASE_PAIRS
 from ccl_assets.gate import Gate
 from ccl_assets.groups import group_of
-from ccl_assets.icd.tables import CODES
+from ccl_assets.icd.tables import BILLABLE_CODES, BILLABLE_TITLES
 from ccl_assets.io_managers.table_io_manager import TableIOManager
 from ccl_assets.llm_step import GPU_POOL
 from ccl_assets.partitions import ALL, CHAPTERS_OF_RECIPE, RECIPE
@@ -26,15 +26,30 @@ from ccl_assets.sft import checks
 from ccl_assets.sft.dataset import PAIR_COLUMNS, TEXT_COLUMNS, DatasetAccount, Sources, dataset_rows
 from ccl_assets.sft.jsonl_export import export_dataset
 from ccl_assets.sft.planned_notes import EVIDENCE_COLUMNS, LABEL_COLUMNS, NOTE_COLUMNS, TRAINING_SPLITS
-from ccl_assets.sft.recipes import load_recipe, load_recipes, recipe_sha256
-from ccl_assets.sft.tables import DATASET
-from ccl_assets.table_asset import OWNERS, TABLES, Input, TableResult, check_result, inputs, table_asset
+from ccl_assets.sft.recipes import load_recipe, load_recipes, recipe_settings, recipe_sha256
+from ccl_assets.sft.tables import DATASET, RECIPES
+from ccl_assets.table_asset import OWNERS, TABLES, Input, TableResult, check_result, inputs, stop_if_failed, table_asset
 
 _SETTINGS = settings()
 _PROFILE = "quick" if _SETTINGS.limits.is_training_bounded else "full"
 _RECIPES = {name: recipe_sha256(recipe)[:8] for name, recipe in load_recipes(_PROFILE).items()}
 _REPORTED = 20_000  # examples between two lines of progress
 ADAPTER_KEY = dg.AssetKey(["sft", "adapter"])
+_RECIPES_KEY = dg.AssetKey(RECIPES.name.split("/"))
+
+
+@table_asset(
+    RECIPES,
+    code_version=code_version(settings=_RECIPES),
+    description="A change of `recipes.toml` reaches the recipes that it is about: the others' settings stay what they were.",
+    kinds={"python"},
+    partitions_def=RECIPE,
+)
+def recipes(context: dg.AssetExecutionContext) -> TableResult:
+    """Settings of a recipe in this profile."""
+    recipe = load_recipe(context.partition_key, _PROFILE)
+    rows = [{"recipe": recipe.name, "setting": name, "value": value} for name, value in recipe_settings(recipe).items()]
+    return TableResult(rows, {"recipe_sha256": recipe_sha256(recipe)})
 
 
 @table_asset(
@@ -42,7 +57,7 @@ ADAPTER_KEY = dg.AssetKey(["sft", "adapter"])
     code_version=code_version(
         "sft.dataset", "sft.checks", "coding.output_format",
         prompts=("document_coding", "code_only_coding", "span_coding"),
-        settings={"base": _SETTINGS.model, "window": _SETTINGS.context_tokens, **_RECIPES},
+        settings={"base": _SETTINGS.model, "window": _SETTINGS.context_tokens},
     ),
     description="Annotated notes, and spans of the knowledge base in the same section format. Notes too long for the window are "
     "split at their sections; nothing is cut off, and what is left out is counted by reason. Also written as JSON lines with a "
@@ -50,12 +65,13 @@ ADAPTER_KEY = dg.AssetKey(["sft", "adapter"])
     kinds={"huggingface"},
     gates=checks.DATASET_GATES,
     ins=inputs(
-        codes=Input(CODES, columns=("code", "long_title")),
+        codes=Input(BILLABLE_TITLES, columns=("code", "long_title")),
         documents=Input(DOCUMENTS, ALL, NOTE_COLUMNS, where={"split": (*TRAINING_SPLITS, "test")}),
         labels=Input(LABELS, ALL, LABEL_COLUMNS, carries=("codes=code",)),
         evidence=Input(EVIDENCE, ALL, EVIDENCE_COLUMNS),
         pairs=Input(KNOWLEDGE_BASE_PAIRS, CHAPTERS_OF_RECIPE, PAIR_COLUMNS, carries=("pair_id", "codes=code")),
     ),
+    deps=[_RECIPES_KEY],
     partitions_def=RECIPE,
     required_resource_keys={"language_models", TABLES},
 )  # fmt: skip
@@ -98,12 +114,12 @@ def dataset(
         opened.pop_all()
     gates = [
         checks.no_test_text(account, recipe.documents.near_test_notes == "leave_out"),
-        checks.fits_window(account.left_out, spool.num_rows, window),
+        checks.fits_window(account.left_out, spool.num_rows, window, account.over_window),
         checks.is_not_empty(recipe.name, account),
     ]
     metadata: dict[str, Any] = {"recipe_sha256": recipe_sha256(recipe), **account.figures()}
     metadata |= {f"example_{kind}": dg.MetadataValue.md(text) for kind, text in account.shown.items()}
-    if all(gate.passed or not gate.is_blocking for gate in gates):
+    if not spool.violations and all(gate.passed or not gate.is_blocking for gate in gates):
         exported = export_dataset(spool.batches(), _exported(recipe.name), recipe.name)
         metadata["jsonl"] = dg.MetadataValue.path(str(exported.directory))
     return TableResult(spool, metadata, gates)
@@ -124,11 +140,12 @@ def _exported(recipe_name: str) -> Path:
         "in the run's log. A killed run resumes from its last checkpoint.",
     ),
     metadata=read_on("sft/adapter"),
-    ins=inputs(codes=Input(CODES, columns=("release",)), dataset=Input(DATASET, columns=("example_id",))),
+    ins=inputs(codes=Input(BILLABLE_CODES, columns=("release",)), dataset=Input(DATASET, columns=("example_id",))),
+    deps=[_RECIPES_KEY],
     partitions_def=RECIPE,
     code_version=code_version(
         "sft.training", "sft.trainer_setup", "sft.completion_trainer", "sft.training_watch", "sft.encoded_file",
-        settings={"base": _SETTINGS.model, **_RECIPES},
+        settings={"base": _SETTINGS.model},
     ),
     check_specs=[
         dg.AssetCheckSpec(name, asset=ADAPTER_KEY, description=text, blocking=True, partitions_def=RECIPE)
@@ -144,7 +161,7 @@ def _exported(recipe_name: str) -> Path:
 def adapter(context: dg.AssetExecutionContext, codes: pa.Table, dataset: pa.Table) -> Iterator[Any]:
     """Train the recipe's adapter."""
     from ccl_assets.plots import as_markdown
-    from ccl_assets.sft.adapter import AdapterError, check_adapter_loads, read_summary
+    from ccl_assets.sft.adapter import adapter_sha256, move_into_place, read_summary
     from ccl_assets.sft.training_config import TrainingConfig
     from ccl_assets.sft.training_log import LOG_FILE, is_falling, read_training_log
 
@@ -156,6 +173,7 @@ def adapter(context: dg.AssetExecutionContext, codes: pa.Table, dataset: pa.Tabl
     # again, from the table: what is trained on is what is stored, whatever became of the files since
     exported = export_dataset(tables.batches(DATASET, [recipe.name]), _exported(recipe.name), recipe.name)
     output = folder / "adapter" / recipe.name
+    trained = folder / "work" / f"{recipe.name}.adapter"  # takes its place when it has passed the gates
     config = TrainingConfig(
         recipe=recipe.name,
         recipe_sha256=recipe_sha256(recipe),
@@ -164,7 +182,7 @@ def adapter(context: dg.AssetExecutionContext, codes: pa.Table, dataset: pa.Tabl
         validation_file=exported.validation,
         base_model_directory=base,
         base_model_name=models.base_model_name,
-        output_directory=output,
+        output_directory=trained,
         work_directory=folder / "work" / recipe.name,
         seed=recipe.seed,
         settings=recipe.training,
@@ -175,19 +193,14 @@ def adapter(context: dg.AssetExecutionContext, codes: pa.Table, dataset: pa.Tabl
     config_path = config.write(folder / "work" / f"{recipe.name}.json")
     pipes.run(command=trainer.command(config_path), env=trainer.environment(), context=context.op_execution_context)
 
-    log = read_training_log(output / LOG_FILE)
+    log = read_training_log(trained / LOG_FILE)
     losses = [entry.loss for entry in log if entry.loss is not None]
-    outcome = checks.loss_finite_and_falling(losses, is_falling(log))
-    yield check_result(outcome, ADAPTER_KEY)
-    try:
-        loaded = check_adapter_loads(output, base)
-        yield check_result(Gate("loads_on_base", True, details=asdict(loaded)), ADAPTER_KEY)
-    except AdapterError as error:
-        remedy = f"remove {output} and materialize sft/adapter for this recipe again"
-        yield check_result(Gate("loads_on_base", False, remedy, {"problem": str(error)}), ADAPTER_KEY)
-        raise dg.Failure(str(error), allow_retries=False) from None
-    if not outcome.passed:
-        raise dg.Failure(f"training of {recipe.name}: {dict(outcome.details)} - {outcome.remedy}", allow_retries=False)
+    gates = [checks.loss_finite_and_falling(losses, is_falling(log)), _loads_on_base(trained, base)]
+    for gate in gates:
+        yield check_result(gate, ADAPTER_KEY)
+    stop_if_failed({"sft/adapter": [gate for gate in gates if not gate.passed]})
+    output.parent.mkdir(parents=True, exist_ok=True)
+    move_into_place(trained, output)
     summary = {key: value for key, value in read_summary(output).items() if isinstance(value, int | float | str)}
     plot = as_markdown((output / "loss.png").read_bytes(), f"Training loss, recipe {recipe.name}")
     yield dg.Output(
@@ -197,8 +210,17 @@ def adapter(context: dg.AssetExecutionContext, codes: pa.Table, dataset: pa.Tabl
             "loss": dg.MetadataValue.md(plot),
             "jsonl": dg.MetadataValue.path(str(exported.directory)),
         },
-        data_version=dg.DataVersion(loaded.sha256),
+        data_version=dg.DataVersion(adapter_sha256(output)),
     )
 
 
-ASSETS = [dataset, adapter]
+def _loads_on_base(directory: Path, base: Path) -> Gate:
+    from ccl_assets.sft.adapter import AdapterError, check_adapter_loads
+
+    try:
+        return Gate("loads_on_base", True, details=asdict(check_adapter_loads(directory, base)))
+    except AdapterError as error:
+        return Gate("loads_on_base", False, "train it again: materialize sft/adapter", {"problem": str(error)})
+
+
+ASSETS = [recipes, dataset, adapter]

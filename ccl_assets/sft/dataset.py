@@ -67,6 +67,7 @@ class DatasetAccount:
         token_count: Tokens of all examples.
         split_note_count: Notes that became several examples.
         compared_note_count: Notes compared with the test notes.
+        over_window: Ids of examples that are longer than the window all the same.
         near_test: Training notes that repeat a test note, left out or not.
         test_charts: Charts that have notes in the test split and in another.
         shown: Per kind one example, of open corpora and the release only, as the model reads it (Markdown).
@@ -78,6 +79,7 @@ class DatasetAccount:
     token_count: int = 0
     split_note_count: int = 0
     compared_note_count: int = 0
+    over_window: list[str] = field(default_factory=list)
     near_test: list[Overlap] = field(default_factory=list)
     test_charts: list[str] = field(default_factory=list)
     shown: dict[str, str] = field(default_factory=dict)
@@ -86,7 +88,10 @@ class DatasetAccount:
         """Count an example."""
         self.shapes[f"{example.split}_{example.kind}_{example.tier}"] += 1
         self.train_count += example.split == "train"
-        self.token_count += example.prompt_token_count + example.completion_token_count
+        length = example.prompt_token_count + example.completion_token_count
+        self.token_count += length
+        if length > counter.window:
+            self.over_window.append(example.example_id)
         if example.kind not in self.shown and not example.is_restricted:
             self.shown[example.kind] = masked_markdown(counter, example.prompt, example.completion)
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from importlib.resources import files
 from pathlib import Path
@@ -235,6 +235,19 @@ class Recipe:
     def prompt_name(self) -> str:
         """Prompt of the document examples; the coder asks with the same one."""
         return "code_only_coding" if self.document_format == "code_only" else "document_coding"
+
+
+def recipe_settings(recipe: Recipe) -> dict[str, str]:
+    """Every value of a recipe as JSON, by its dotted name."""
+
+    def walk(values: Mapping[str, Any], above: str) -> Iterator[tuple[str, str]]:
+        for name, value in values.items():
+            if isinstance(value, dict):
+                yield from walk(value, f"{above}{name}.")
+            else:
+                yield f"{above}{name}", json.dumps(value, ensure_ascii=False)
+
+    return dict(walk(asdict(recipe), ""))
 
 
 def recipe_sha256(recipe: Recipe) -> str:

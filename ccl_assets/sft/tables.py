@@ -27,3 +27,15 @@ DATASET = TableContract(
     has_note_text=True,
     unhashed=("prompt", "completion"),  # example_id stands for them
 )
+
+RECIPES = TableContract(
+    "sft/recipes",
+    "The settings of every recipe as the profile has them.",
+    (
+        Column("recipe", STRING, "Recipe partition key."),
+        Column("setting", STRING, "Name, with those of the tables around it, e.g. `training.lora.rank`."),
+        Column("value", STRING, "Value as JSON."),
+    ),
+    key=("recipe", "setting"),
+    partition_column="recipe",
+)

@@ -35,7 +35,7 @@ trainer = completion_trainer.CompletionTrainer
     "while a checkpoint is written": lambda: kill_in(trainer, "_save_rng_state", 10),
     "before the checkpoint is marked": lambda: kill_in(training_watch.TrainingWatch, "on_save", 10),
     "while the adapter is written": lambda: kill_in(adapter, "_write_merged"),
-    "before the adapter is in its place": lambda: kill_in(adapter, "_move_into_place"),
+    "before the adapter is in its place": lambda: kill_in(adapter, "move_into_place"),
 }[sys.argv[1]]()
 training.main(sys.argv[2:])
 """
