@@ -40,4 +40,6 @@ class CorpusPaths:
     def from_settings(cls, settings: Settings) -> CorpusPaths:
         """Take the paths from the settings, ``~`` expanded."""
         values: dict[str, Any] = {field.name: getattr(settings, field.name) for field in fields(cls)}
-        return cls(**{name: v.expanduser() if isinstance(v, Path) else v for name, v in values.items()})
+        for name, value in values.items():
+            values[name] = value.expanduser() if isinstance(value, Path) else value
+        return cls(**values)
