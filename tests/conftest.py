@@ -23,6 +23,13 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
+@pytest.fixture(autouse=True)
+def dagster_home_of_one_test():
+    """Opening an instance names its folder in the environment, since its ``dagster.yaml`` reads it there."""
+    yield
+    os.environ.pop("DAGSTER_HOME", None)
+
+
 @pytest.fixture(scope="session")
 def published_releases() -> Path:
     """Folders ``fy2016`` to ``fy2026`` as NCHS and CMS publish them; they are not part of the project."""

@@ -6,7 +6,7 @@ import pytest
 from ccl_assets.contracts import CONTRACTS
 from ccl_assets.corpora.assets import corpus
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
-from ccl_assets.icd.tables import CODES, CROSSWALK
+from ccl_assets.icd.tables import BILLABLE_CODES, CROSSWALK
 from ccl_assets.io_managers.delta_tables import DeltaTables, content_hash
 from ccl_assets.io_managers.table_io_manager import TableIOManager
 from ccl_assets.resources.corpus_paths import CorpusPaths
@@ -21,17 +21,15 @@ class Lakehouse:
     def __init__(self, folder):
         self.folder = folder
         self.tables = DeltaTables(str(folder))
-        codes = [
-            dict.fromkeys(CODES.schema.names, "")
-            | {"code": code, "is_billable": code in BILLABLE, "is_expanded": False, "level": 3, "inclusion_terms": []}
-            for code in (*BILLABLE, "J44")
-        ]
+        codes = [{"release": "FY2026", "code": code} for code in BILLABLE]
         old = {"release": "FY2026", "old_code": "H54.1", "new_code": "H54.10", "successor_count": 1, "rule": "official"}
-        self.tables.write(CODES, CODES.table(codes), None, {})
+        self.tables.write(BILLABLE_CODES, BILLABLE_CODES.table(codes), None, {})
         self.tables.write(CROSSWALK, CROSSWALK.table([{**old, "effective_year": None}]), None, {})
 
     def run(self, partition, **paths):
-        upstream = [dg.SourceAsset(table.name.split("/"), io_manager_key="tables") for table in (CODES, CROSSWALK)]
+        upstream = [
+            dg.SourceAsset(table.name.split("/"), io_manager_key="tables") for table in (BILLABLE_CODES, CROSSWALK)
+        ]
         resources = {"tables": TableIOManager(self.tables, CONTRACTS), "corpus_paths": CorpusPaths(**paths)}
         with dg.DagsterInstance.ephemeral() as instance:
             return dg.materialize(

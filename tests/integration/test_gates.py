@@ -552,6 +552,11 @@ BLOCKING = [
     Damage("knowledge_base/pairs:evidence_well_formed", made_by(KNOWLEDGE, not_trained_on(evidence="")), MALFORMED),
     Damage("knowledge_base/pairs:every_code_covered", made_by(KNOWLEDGE, without_a_code), LEFT_OUT | {"uncovered": "1"}),
     Damage("knowledge_base/pairs:ambiguity_resolved", made_by(KNOWLEDGE, same_for_another_code), TWO_CODES | {"unresolved": "1"}),
+    Damage(
+        "sft/recipes:fits_contract",
+        made_by("sft.assets.recipe_settings", lambda found: {**found, "seed": None}),
+        has_empty("value"),
+    ),
     Damage("sft/dataset:fits_contract", made_by(DATASET, twice), REPEATS),
     Damage("sft/dataset:no_test_text", trained_on_what_is_tested, {"near_duplicates": SOME, "first": r"\S+ ~ .*"}),
     Damage("sft/dataset:fits_window", counted_short, {"kept_and_too_long": SOME, "first": ".+"}),

@@ -8,11 +8,12 @@ from ccl_assets.frontier import Target, find_frontier
 from ccl_assets.io_managers.delta_tables import content_hash
 
 pytestmark = pytest.mark.xdist_group("graph_without_models")
-ICD = ("release", "codes", "instructions", "index_terms", "guidelines")
+ICD = ("release", "codes", "billable_codes", "billable_titles", "instructions", "index_terms", "guidelines")
+CORPUS = ("documents", "labels", "evidence", "code_counts")
 CHAPTER = "03_D50-D89"
 RUNS = [
     [Target(f"icd/{name}") for name in (*ICD, "release_diff", "crosswalk")],
-    [Target(f"corpus/{name}", "sample") for name in ("documents", "labels", "evidence")],
+    [Target(f"corpus/{name}", "sample") for name in CORPUS],
     [Target(name, CHAPTER) for name in ("icd/chapter_codes", "icd/chapter_index_terms", "gold/pairs")],
 ]
 
@@ -105,7 +106,7 @@ def test_row_counts_and_first_rows_are_shown(lakehouse):
 
 def test_nothing_that_was_materialized_is_stale(lakehouse):
     graph = lakehouse.definitions.resolve_asset_graph()
-    partitions = {f"corpus/{table}": ["sample"] for table in ("documents", "labels", "evidence")}
+    partitions = {f"corpus/{table}": ["sample"] for table in CORPUS}
     frontier = find_frontier(graph, lakehouse.instance, partitions)
     made = {target for run in RUNS for target in run}
     assert made.isdisjoint(frontier.ready)

@@ -62,7 +62,8 @@ def chromium() -> str:
 def dagster_ui(tmp_path_factory, chromium, derived_from):
     folder = tmp_path_factory.mktemp("ui")
     home, release = folder / "home", small_release(folder / "release")
-    environment = os.environ | {"CCL_HOME": str(home), "CCL_ICD_RELEASE": str(release)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("CCL_", "DAGSTER_"))}
+    environment |= {"CCL_HOME": str(home), "CCL_ICD_RELEASE": str(release)}
     assets, partitions = derived_from
     filled = subprocess.run(
         [sys.executable, "-m", "ccl_assets.refresh", "--select", *assets, "--partitions", *partitions],
