@@ -46,7 +46,7 @@ class Frontier:
     lost: set[Target] = field(default_factory=set)
 
     def runs(self) -> list[list[Target]]:
-        """Group the ready targets into runs.
+        """Group the ready targets into runs, those of one partition together: a run costs more than most of them.
 
         A target that was never materialized joins the run of the same partition above it, if it waits for nothing else; one that is
         only stale does not, since its input may turn out unchanged.
@@ -57,6 +57,9 @@ class Frontier:
             if target in taken:
                 continue
             group = self._whole(target)
+            for other in self.ready if target.partition is not None else ():
+                if other not in group and self._share_partition(other, target):
+                    group += self._whole(other)
             for waiting, above in self.waiting.items():
                 joins = waiting in self.missing and self._share_partition(waiting, target) and above <= set(group)
                 if joins and waiting not in group:
