@@ -111,3 +111,11 @@ def small_tabular() -> str:
             if diag.findtext("name") not in wanted:
                 section.remove(diag)
     return etree.tostring(root, encoding="unicode")
+
+
+@pytest.fixture(scope="session")
+def small_release(small_tabular, tmp_path_factory) -> Path:
+    """A folder with that Tabular List."""
+    folder = tmp_path_factory.mktemp("release")
+    (folder / "tabular.xml").write_text(small_tabular, encoding="utf-8")
+    return folder

@@ -153,25 +153,6 @@ class TestConcurrentRuns:
         assert {chapter: after[chapter] for chapter in before} == before
 
 
-@pytest.fixture(scope="module")
-def small_release(tmp_path_factory):
-    """The packaged Tabular List, categories of the sample corpus only."""
-    from lxml import etree
-
-    from ccl_assets.corpora.loaders import CorpusPaths, load
-    from ccl_assets.icd.release import open_release
-
-    wanted = {label.code[:3] for label in load("sample", CorpusPaths()).labels}
-    root = etree.fromstring(open_release().tabular.content)
-    for section in root.iterfind("chapter/section"):
-        for diag in section.findall("diag"):
-            if diag.findtext("name") not in wanted:
-                section.remove(diag)
-    folder = tmp_path_factory.mktemp("release")
-    (folder / "tabular.xml").write_bytes(etree.tostring(root, xml_declaration=True, encoding="utf-8"))
-    return folder
-
-
 def test_a_backfill_of_three_chapters_of_gold_pairs_writes_exactly_these(tmp_path, small_release, environment):
     from dagster._core.workspace.load_target import ModuleTarget
 

@@ -333,6 +333,7 @@ class TestAChangedChapter:
     include.
     """
 
+    @pytest.mark.exhaustive
     def test_an_instructional_note(self, fresh, tabular):
         note = "essential (primary) hypertension involving vessels of eye (H35.0-)"
         replace_text(tabular, note, note.replace("vessels of eye", "vessels of the eye"))
@@ -341,6 +342,7 @@ class TestAChangedChapter:
         # scores count the instructions that codes break, and the report's card names the release's files
         assert within_reach(fresh) == all_of("eval/scores", "eval/report")
 
+    @pytest.mark.exhaustive
     def test_an_inclusion_term(self, fresh_evidence, tabular):
         replace_text(tabular, "<note>Tangier disease</note>", "<note>Tangier island disease</note>")
         assert fresh_evidence.stale()[0] == {Target("icd/release")}

@@ -18,7 +18,6 @@ import pytest
 from ccl_assets.contracts import CONTRACTS
 from ccl_assets.corpora.loaders import CorpusPaths, load
 from ccl_assets.icd.chapters import CHAPTER_KEYS
-from ccl_assets.icd.release import open_release
 from ccl_assets.io_managers.delta_tables import DeltaTables
 
 TEMPLATE = (
@@ -31,22 +30,6 @@ EMPTY_WITH_A_TABULAR_LIST_ONLY = {
 }  # fmt: skip
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def small_release(tmp_path_factory):
-    """The packaged Tabular List, categories of the sample corpus only."""
-    from lxml import etree
-
-    wanted = {label.code[:3] for label in load("sample", CorpusPaths()).labels}
-    root = etree.fromstring(open_release().tabular.content)
-    for section in root.iterfind("chapter/section"):
-        for diag in section.findall("diag"):
-            if diag.findtext("name") not in wanted:
-                section.remove(diag)
-    folder = tmp_path_factory.mktemp("release")
-    (folder / "tabular.xml").write_bytes(etree.tostring(root, xml_declaration=True, encoding="utf-8"))
-    return folder
 
 
 @pytest.fixture(scope="module")
