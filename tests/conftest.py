@@ -42,18 +42,19 @@ def dagster_home_of_one_test():
 @pytest.fixture(scope="session")
 def published_releases() -> Path:
     """Folders ``fy2016`` to ``fy2026`` as NCHS and CMS publish them; they are not part of the project."""
-    given = os.environ.get("CCL_TEST_ICD10CM")
-    folder = Path(given) if given else Path(__file__).resolve().parents[2] / "shared" / "data" / "icd10cm"
-    if not folder.is_dir():
-        pytest.skip("the published ICD-10-CM releases are not here; set CCL_TEST_ICD10CM to their folder")
-    return folder
+    return published("icd10cm", "CCL_TEST_ICD10CM", "the published ICD-10-CM releases")
 
 
 @pytest.fixture(scope="session")
 def development_corpora() -> Path:
     """Published corpora beside the checkout; they are not part of the project."""
-    given = os.environ.get("CCL_TEST_CORPORA")
-    folder = Path(given) if given else Path(__file__).resolve().parents[2] / "shared" / "data" / "corpora"
+    return published("corpora", "CCL_TEST_CORPORA", "the published corpora")
+
+
+def published(name: str, setting: str, what: str) -> Path:
+    """A folder of published data, or the test is skipped."""
+    given = os.environ.get(setting)
+    folder = Path(given) if given else Path(__file__).resolve().parents[2] / "shared" / "data" / name
     if not folder.is_dir():
-        pytest.skip("the published corpora are not here; set CCL_TEST_CORPORA to their folder")
+        pytest.skip(f"{what} are not here; set {setting} to their folder")
     return folder
