@@ -16,7 +16,7 @@ from pathlib import Path
 
 from serving import SERVED_NAME, vllm_server
 
-from ccl_assets.resources.small_language_model import resolve_model
+from ccl_assets.resources.models.small_language_model import resolve_model
 from ccl_assets.resources.text_generation.chat_template import render_prompt
 
 TERMS = {
@@ -35,10 +35,10 @@ def prompt_of(term: str) -> str:
 
 def train_adapter(model: Path, folder: Path, steps: int) -> Path:
     """An adapter that knows the terms."""
-    from ccl_assets.sft.progress import StderrReporter
     from ccl_assets.sft.recipes import LoraSettings, TrainingSettings
-    from ccl_assets.sft.training import train
-    from ccl_assets.sft.training_config import TrainingConfig
+    from ccl_assets.sft.training.config import TrainingConfig
+    from ccl_assets.sft.training.process import train
+    from ccl_assets.sft.training.progress import StderrReporter
 
     file = folder / "train.jsonl"
     rows = (

@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from ccl_assets.coding.code_repair import CodeRepair
-from ccl_assets.evidence.folding import fold
-from ccl_assets.icd.release import open_release
-from ccl_assets.icd.tabular import parse_tabular
+from ccl_assets.icd.release.contents import open_release
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
+from ccl_assets.text.folding import fold
 
 _DRAW = random.Random(7)
 _SHORT = (

@@ -48,7 +48,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="dataset-") as temporary:
         chosen.folder = Path(temporary)
         if chosen.only != "leakage" and chosen.tokenizer is None:
-            from ccl_assets.resources.small_language_model import PACKAGED, resolve_model
+            from ccl_assets.resources.models.small_language_model import PACKAGED, resolve_model
 
             chosen.tokenizer = resolve_model(PACKAGED, chosen.folder / "models")
         if chosen.only in (None, "spans"):
@@ -113,15 +113,15 @@ def step_pairs(chosen: argparse.Namespace) -> dict[str, Any]:
     """Write what the dataset reads: codes, knowledge-base pairs, and the sample corpus."""
     from ccl_assets.corpora.loaders import CorpusPaths, load
     from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
-    from ccl_assets.evidence.gold import IndexReferences, gold_pairs
+    from ccl_assets.evidence.gold.pairs import IndexReferences, gold_pairs
     from ccl_assets.evidence.tables import KNOWLEDGE_BASE_PAIRS
     from ccl_assets.icd.chapters import CHAPTER_KEYS
-    from ccl_assets.icd.cross_references import resolve
-    from ccl_assets.icd.index import SOURCES, parse_index
+    from ccl_assets.icd.index.alphabetic_index import SOURCES, parse_index
+    from ccl_assets.icd.index.cross_references import resolve
     from ccl_assets.icd.ontology import Ontology
-    from ccl_assets.icd.release import open_release
+    from ccl_assets.icd.release.contents import open_release
     from ccl_assets.icd.tables import CODES
-    from ccl_assets.icd.tabular import TabularReader
+    from ccl_assets.icd.tabular.tabular_list import TabularReader
 
     started = time.perf_counter()
     tables = _tables(chosen.folder)
@@ -199,7 +199,7 @@ def step_notes(chosen: argparse.Namespace) -> dict[str, Any]:
 
 def step_leakage(_: argparse.Namespace) -> dict[str, Any]:
     """Take in the test notes, then compare training notes with them."""
-    from ccl_assets.sft.leakage import TestNotes
+    from ccl_assets.sft.dataset.leakage import TestNotes
 
     def timed() -> Iterator[tuple[str, str]]:
         nonlocal generating
@@ -274,10 +274,10 @@ def _prepare(recipe: Any, chosen: argparse.Namespace, folder: Path) -> dict[str,
     from ccl_assets.icd.tables import CODES
     from ccl_assets.io_managers.delta_tables import content_hash
     from ccl_assets.resources.text_generation.chat_template import render_prompt
-    from ccl_assets.sft.dataset import PAIR_COLUMNS, TEXT_COLUMNS, DatasetAccount, Sources, dataset_rows
-    from ccl_assets.sft.encoding import TokenCounter
-    from ccl_assets.sft.jsonl_export import export_dataset
-    from ccl_assets.sft.planned_notes import EVIDENCE_COLUMNS, LABEL_COLUMNS, NOTE_COLUMNS, TRAINING_SPLITS
+    from ccl_assets.sft.dataset.building import PAIR_COLUMNS, TEXT_COLUMNS, DatasetAccount, Sources, dataset_rows
+    from ccl_assets.sft.dataset.encoding import TokenCounter
+    from ccl_assets.sft.dataset.jsonl_export import export_dataset
+    from ccl_assets.sft.dataset.planned_notes import EVIDENCE_COLUMNS, LABEL_COLUMNS, NOTE_COLUMNS, TRAINING_SPLITS
     from ccl_assets.sft.tables import DATASET
 
     tables = _tables(folder)

@@ -24,11 +24,11 @@ from typing import Any
 
 from ccl_assets.coding.active_release import active_release
 from ccl_assets.coding.index_lookup_terms import TermTable
-from ccl_assets.coding.note_tokens import fold_words, tokenize
 from ccl_assets.coding.systems.index_lookup import IndexLookup
 from ccl_assets.corpora.loaders import load
 from ccl_assets.resources.corpus_paths import CorpusPaths
 from ccl_assets.resources.settings import Settings
+from ccl_assets.text.note_tokens import fold_words, tokenize
 
 _MOST_MS = 20.0
 _NAIVE_RUNS = 3

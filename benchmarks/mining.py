@@ -29,9 +29,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ccl_assets.resources.completion_store import CompletionStore
-from ccl_assets.resources.text_generation.openai_endpoint import OpenAIEndpoint
+from ccl_assets.resources.text_generation.endpoint.client import OpenAIEndpoint
 from ccl_assets.resources.text_generation.requests import Completion, GenerationRequest, LazyRequests, Message
+from ccl_assets.resources.text_generation.store import CompletionStore
 from ccl_assets.resources.text_generation.stored import StoredTextGenerator
 
 MODEL = "fixed"

@@ -25,11 +25,11 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ccl_assets.icd.release import open_release
-from ccl_assets.icd.tabular import parse_tabular
+from ccl_assets.icd.release.contents import open_release
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
 from ccl_assets.io_managers.faiss_index import Kind, NearestCodeIndex
-from ccl_assets.resources.embedder import Embedder
-from ccl_assets.resources.embedding_store import EmbeddingStore
+from ccl_assets.resources.embedding.embedder import Embedder
+from ccl_assets.resources.embedding.store import EmbeddingStore
 
 _COUNT = 10
 _MOST_S = 15 * 60

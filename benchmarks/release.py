@@ -23,13 +23,13 @@ def read_release(path: str | None, with_targets: bool = False) -> dict[str, int]
     """Read every part of a release into tables of their contracts; returns the rows of each."""
     import pyarrow as pa
 
-    from ccl_assets.collector import collector_paused
-    from ccl_assets.icd.cross_references import resolve
-    from ccl_assets.icd.guidelines import parse_guidelines
-    from ccl_assets.icd.index import SOURCES, parse_index
-    from ccl_assets.icd.release import open_release
+    from ccl_assets.icd.guidelines.sections import parse_guidelines
+    from ccl_assets.icd.index.alphabetic_index import SOURCES, parse_index
+    from ccl_assets.icd.index.cross_references import resolve
+    from ccl_assets.icd.release.contents import open_release
     from ccl_assets.icd.tables import CODES, GUIDELINES, INDEX_TERMS, INSTRUCTIONS
-    from ccl_assets.icd.tabular import TabularReader
+    from ccl_assets.icd.tabular.tabular_list import TabularReader
+    from ccl_assets.tables.collector import collector_paused
 
     def table(contract: Any, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
         remaining, parts = iter(rows), [contract.table([])]
@@ -64,9 +64,9 @@ def look_up(_: str | None) -> dict[str, float]:
     import simple_icd_10_cm as peer
 
     from ccl_assets.icd.ontology import Ontology
-    from ccl_assets.icd.release import open_release
+    from ccl_assets.icd.release.contents import open_release
     from ccl_assets.icd.tables import CODES
-    from ccl_assets.icd.tabular import parse_tabular
+    from ccl_assets.icd.tabular.tabular_list import parse_tabular
 
     release = open_release()
     ontology = Ontology.from_table(CODES.table(parse_tabular(release.tabular, release.label).codes))

@@ -30,16 +30,16 @@ from typing import Any
 
 from ccl_assets.corpora.loaders import load
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
-from ccl_assets.evaluation.exports import write_report
-from ccl_assets.evaluation.html_report import ReportInputs
-from ccl_assets.evaluation.note_view import note_views
-from ccl_assets.evaluation.rule_violations import CodingRules
-from ccl_assets.evaluation.scoring import score_system
+from ccl_assets.evaluation.report.exports import write_report
+from ccl_assets.evaluation.report.note_view import note_views
+from ccl_assets.evaluation.report.page import ReportInputs
+from ccl_assets.evaluation.scoring.rule_violations import CodingRules
+from ccl_assets.evaluation.scoring.score_rows import score_system
 from ccl_assets.evaluation.tables import PREDICTIONS
-from ccl_assets.icd.instructions import Instructions
-from ccl_assets.icd.release import open_release
+from ccl_assets.icd.instructions.lookup import Instructions
+from ccl_assets.icd.release.contents import open_release
 from ccl_assets.icd.tables import CODES, INSTRUCTIONS
-from ccl_assets.icd.tabular import parse_tabular
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
 from ccl_assets.resources.corpus_paths import CorpusPaths
 
 MOST_S = 2.0

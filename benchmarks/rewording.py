@@ -1,4 +1,4 @@
-"""Where the line between a rewording and another finding lies: the figures behind ``ccl_assets.evidence.rewording.THRESHOLD``.
+"""Where the line between a rewording and another finding lies: behind ``evidence.silver.rewording.THRESHOLD``.
 
 Every span that people marked in the sample notes is taken for a phrase a model might have proposed. Of its own code it should be
 accepted; of other codes (all of its category that the sample has, and the three whose phrases are nearest to it) it should not.
@@ -17,12 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ccl_assets.corpora.loaders import CorpusPaths, load
-from ccl_assets.evidence.distinctions import are_told_apart
-from ccl_assets.evidence.folding import fold
-from ccl_assets.evidence.rewording import THRESHOLD
-from ccl_assets.icd.release import open_release
-from ccl_assets.icd.tabular import parse_tabular
-from ccl_assets.resources.embedder import Embedder
+from ccl_assets.evidence.silver.rewording import THRESHOLD
+from ccl_assets.icd.release.contents import open_release
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
+from ccl_assets.resources.embedding.embedder import Embedder
+from ccl_assets.text.distinctions import are_told_apart
+from ccl_assets.text.folding import fold
 
 _NEAREST_OTHERS = 3
 

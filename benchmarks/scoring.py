@@ -37,11 +37,11 @@ def main() -> None:
     chosen = parser.parse_args()
 
     from ccl_assets.corpora.code_counts import code_counts
-    from ccl_assets.evaluation.abstention import abstention_curve
-    from ccl_assets.evaluation.code_subsets import code_subsets
-    from ccl_assets.evaluation.rule_violations import CodingRules
-    from ccl_assets.evaluation.scoring import paired_differences, score_system
-    from ccl_assets.icd.instructions import Instructions
+    from ccl_assets.evaluation.scoring.abstention import abstention_curve
+    from ccl_assets.evaluation.scoring.code_subsets import code_subsets
+    from ccl_assets.evaluation.scoring.rule_violations import CodingRules
+    from ccl_assets.evaluation.scoring.score_rows import paired_differences, score_system
+    from ccl_assets.icd.instructions.lookup import Instructions
 
     codes, instructions = release()
     billable = frozenset(codes.filter(codes["is_billable"])["code"].to_pylist())
@@ -95,9 +95,9 @@ def main() -> None:
 
 def release() -> tuple[Any, Any]:
     """Codes and instructions of the packaged release."""
-    from ccl_assets.icd.release import open_release
+    from ccl_assets.icd.release.contents import open_release
     from ccl_assets.icd.tables import CODES, INSTRUCTIONS
-    from ccl_assets.icd.tabular import parse_tabular
+    from ccl_assets.icd.tabular.tabular_list import parse_tabular
 
     packaged = open_release()
     tabular = parse_tabular(packaged.tabular, packaged.label)

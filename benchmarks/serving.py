@@ -30,13 +30,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from ccl_assets.corpora.loaders import CorpusPaths, load
-from ccl_assets.evidence.extraction import ExtractionPrompt, NoteWithCodes, Question
-from ccl_assets.evidence.extraction_answer import read_extraction
-from ccl_assets.icd.release import open_release
-from ccl_assets.icd.tabular import parse_tabular
-from ccl_assets.resources.small_language_model import resolve_model
+from ccl_assets.evidence.silver.extraction import ExtractionPrompt, NoteWithCodes, Question
+from ccl_assets.evidence.silver.extraction_answer import read_extraction
+from ccl_assets.icd.release.contents import open_release
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
+from ccl_assets.resources.models.small_language_model import resolve_model
 from ccl_assets.resources.text_generation.collect import Collected, collect
-from ccl_assets.resources.text_generation.openai_endpoint import OpenAIEndpoint
+from ccl_assets.resources.text_generation.endpoint.client import OpenAIEndpoint
 
 SERVED_NAME = "benchmark"
 _STARTS_WITHIN_S = 300

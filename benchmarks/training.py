@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ccl_assets.resources.small_language_model import resolve_model
-from ccl_assets.sft.batches import plan_steps
-from ccl_assets.sft.progress import SilentReporter
+from ccl_assets.resources.models.small_language_model import resolve_model
 from ccl_assets.sft.recipes import LoraSettings, TrainingSettings
-from ccl_assets.sft.training_config import TrainingConfig
+from ccl_assets.sft.training.batches import plan_steps
+from ccl_assets.sft.training.config import TrainingConfig
+from ccl_assets.sft.training.progress import SilentReporter
 
 _TEXT = (
     "acute kidney failure with tubular necrosis denies chest pain history of type 2 diabetes mellitus on metformin "
@@ -46,8 +46,8 @@ def examples(tokenizer: Any, spans: int, notes: int, longest_note: int) -> list[
 
 def ours(model: Path, rows: list[dict[str, str]], folder: Path, options: argparse.Namespace) -> dict[str, float]:
     """The project's training, and what it cost."""
-    from ccl_assets.sft import completion_trainer
-    from ccl_assets.sft.training import train
+    from ccl_assets.sft.training import completion_trainer
+    from ccl_assets.sft.training.process import train
 
     file = folder / "train.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

@@ -5,7 +5,7 @@ from ccl_assets.evaluation import tables as evaluation
 from ccl_assets.evidence import tables as evidence
 from ccl_assets.icd import tables as icd
 from ccl_assets.sft import tables as sft
-from ccl_assets.table_contract import TableContract
+from ccl_assets.tables.contract import TableContract
 
 CONTRACTS: dict[str, TableContract] = {
     contract.name: contract

@@ -2,26 +2,29 @@
 
 import dagster as dg
 
-from ccl_assets import jobs, schedules, sensors
+from ccl_assets.automation import jobs, schedules, sensors
 from ccl_assets.contracts import CONTRACTS
 from ccl_assets.corpora import assets as corpora
 from ccl_assets.corpora import code_count_assets
 from ccl_assets.evaluation import assets as evaluation
-from ccl_assets.evidence import gold_assets, knowledge_base_assets, silver_assets, synthetic_assets
+from ccl_assets.evidence.gold import assets as gold_assets
+from ccl_assets.evidence.knowledge_base import assets as knowledge_base_assets
+from ccl_assets.evidence.silver import assets as silver_assets
+from ccl_assets.evidence.synthetic import assets as synthetic_assets
 from ccl_assets.icd import assets as icd
-from ccl_assets.icd import release_diff_assets
+from ccl_assets.icd import change_assets as release_diff_assets
 from ccl_assets.io_managers.artifact_directory import ArtifactDirectoryIOManager
 from ccl_assets.io_managers.delta_tables import DeltaTables
 from ccl_assets.io_managers.faiss_index import FaissIndexIOManager
 from ccl_assets.io_managers.table_io_manager import TableIOManager
-from ccl_assets.releases import release_sources
+from ccl_assets.releases.command import release_sources
 from ccl_assets.resources.corpus_paths import CorpusPaths
-from ccl_assets.resources.embedder import Embedder
-from ccl_assets.resources.embedding_store import EmbeddingStore
+from ccl_assets.resources.embedding.embedder import Embedder
+from ccl_assets.resources.embedding.store import EmbeddingStore
 from ccl_assets.resources.file_hashes import FileHashes
-from ccl_assets.resources.language_models import LanguageModels
+from ccl_assets.resources.models.language_models import LanguageModels
+from ccl_assets.resources.models.trainer import Trainer
 from ccl_assets.resources.settings import settings
-from ccl_assets.resources.trainer import Trainer
 from ccl_assets.sft import assets as sft
 
 _SETTINGS = settings()

@@ -8,11 +8,11 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from ccl_assets.instance import InstanceError, open_instance, prepare_instance, refuse_second_daemon
+from ccl_assets.command_line import OK, complain, exit_code
+from ccl_assets.refresh.instance import InstanceError, open_instance, prepare_instance, refuse_second_daemon
+from ccl_assets.refresh.processes import end_dead_runs
 from ccl_assets.resources.settings import settings
-from ccl_assets.run_process import end_dead_runs
 
-_BAD_INPUT = 2
 _ALL = ("0.0.0.0", "::")  # noqa: S104
 
 
@@ -23,17 +23,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=3000)
     parser.add_argument("--workspace", default="workspace.yaml")
     given = parser.parse_args(arguments)
-    home = prepare_instance(settings().home)
-    try:
+
+    def prepare() -> int:
+        home = prepare_instance(settings().home)
         refuse_second_daemon(home)
         with open_instance(home) as instance:
             end_dead_runs(instance)
         _refuse_taken_port(given.host, given.port)
-    except InstanceError as error:
-        print(f"{error}", file=sys.stderr)
-        return _BAD_INPUT
+        return OK
+
+    if code := exit_code(prepare, refused=(InstanceError,)):
+        return code
     if given.host in _ALL:
-        print("the Dagster UI has no log-in: everybody who reaches this port can launch and delete", file=sys.stderr)
+        complain("the Dagster UI has no log-in: everybody who reaches this port can launch and delete")
     command = ["dagster", "dev", "-w", given.workspace, "-h", given.host, "-p", str(given.port)]
     os.execv(sys.executable, [sys.executable, "-m", *command])  # noqa: S606
 

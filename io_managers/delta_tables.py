@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from ccl_assets.io_managers.row_spool import RowSpool
 from ccl_assets.io_managers.spooled_file import SpooledFile
-from ccl_assets.table_contract import ContractViolationError, TableContract
+from ccl_assets.tables.contract import ContractViolationError, TableContract
 
 Where: TypeAlias = Mapping[str, Sequence[str | int | bool]]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ccl_assets.table_contract import TableContract
+from ccl_assets.tables.contract import TableContract
 
 # One batch per value of the cluster column is open at a time, so these bound what is held in memory.
 _MOST_ROWS = 4096

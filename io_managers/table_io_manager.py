@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ccl_assets.io_managers.delta_tables import DeltaTables, TableMissingError, Where
 from ccl_assets.io_managers.row_spool import RowSpool
-from ccl_assets.table_contract import TableContract
+from ccl_assets.tables.contract import TableContract
 
 PARTITION = "<partition>"  # in an input's row filter: the partition key of the run
 _ROW_COUNT = "dagster/partition_row_count"

@@ -33,7 +33,7 @@ from answers import Answers, ask, references
 from comparison import BASE, compare
 from questions import GROUPS, RECIPES, prepare
 
-from ccl_assets.resources.small_language_model import resolve_model
+from ccl_assets.resources.models.small_language_model import resolve_model
 
 _INDEX = Path(__file__).resolve().parents[3] / "shared" / "data" / "icd10cm" / "fy2017"
 

@@ -15,10 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ccl_assets.resources.trainer import Trainer
-from ccl_assets.sft.jsonl_export import export_dataset
+from ccl_assets.resources.models.trainer import Trainer
+from ccl_assets.sft.dataset.jsonl_export import export_dataset
 from ccl_assets.sft.recipes import load_recipe, recipe_sha256
-from ccl_assets.sft.training_config import TrainingConfig
+from ccl_assets.sft.training.config import TrainingConfig
 
 _SHOWN = ("steps", "example_count", "token_count", "seconds", "tokens_per_second", "first_loss", "last_loss")
 

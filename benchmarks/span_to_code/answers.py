@@ -12,8 +12,8 @@ from code_likelihood import CodeLikelihood, span_prompt
 from questions import TRAINED, Experiment, Question
 
 from ccl_assets.evaluation.span_accuracy import LEVELS, levels, ranking, written_code
-from ccl_assets.evidence.folding import fold
 from ccl_assets.icd.ontology import Ontology
+from ccl_assets.text.folding import fold
 
 FIGURES = (*LEVELS, "code@1", "code MRR", "line@1", "line MRR", "blank code@1")
 _NO_PHRASE = "-"
@@ -76,8 +76,8 @@ def references(experiment: Experiment) -> dict[str, Answers]:
 
 
 def _generate(base: Path, adapter: Path | None, questions: Sequence[Question], threads: int | None) -> list[str]:
+    from ccl_assets.resources.text_generation.in_process.transformers_engine import TransformersEngine
     from ccl_assets.resources.text_generation.requests import GenerationParameters, GenerationRequest, Message
-    from ccl_assets.resources.text_generation.transformers_engine import TransformersEngine
 
     parameters = GenerationParameters(max_tokens=_ANSWER_TOKENS)
     requests = [
@@ -97,7 +97,7 @@ def _choose(
     values: dict[str, list[float]],
 ) -> tuple[float, int]:
     """Add the figures of the choice to ``values``; gives the loss per token of the right answers, and tokens read."""
-    from ccl_assets.resources.text_generation.loaded_model import load_model
+    from ccl_assets.resources.text_generation.in_process.loaded_model import load_model
 
     loaded = load_model(base, adapter)
     likelihood = CodeLikelihood(loaded.model, loaded.tokenizer)

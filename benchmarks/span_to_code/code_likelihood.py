@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ccl_assets.coding.output_format import render_coding
+from ccl_assets.prompts.coding_format import render_coding
 from ccl_assets.resources.text_generation.chat_template import render_prompt
 from ccl_assets.resources.text_generation.requests import in_groups
-from ccl_assets.sft.dataset import SPAN_PROMPT
-from ccl_assets.sft.encoding import EncodedExample, encode_examples
-from ccl_assets.sft.examples import user_turn
+from ccl_assets.sft.dataset.building import SPAN_PROMPT
+from ccl_assets.sft.dataset.encoding import EncodedExample, encode_examples
+from ccl_assets.sft.dataset.examples import user_turn
 
 _ROWS_AT_ONCE = 32
 

@@ -12,21 +12,21 @@ from typing import Any
 
 from ccl_assets.corpora.loaders import CorpusPaths, load
 from ccl_assets.evaluation.held_out_terms import HeldOutTerm, hold_out
-from ccl_assets.evidence.folding import fold, pair_id
-from ccl_assets.evidence.gold import INDEX_SOURCES, IndexReferences, gold_pairs
+from ccl_assets.evidence.gold.pairs import INDEX_SOURCES, IndexReferences, gold_pairs
 from ccl_assets.icd.chapters import CHAPTERS
-from ccl_assets.icd.cross_references import resolve
-from ccl_assets.icd.index import SOURCES, parse_index
+from ccl_assets.icd.index.alphabetic_index import SOURCES, parse_index
+from ccl_assets.icd.index.cross_references import resolve
 from ccl_assets.icd.ontology import Ontology
-from ccl_assets.icd.release import open_release
+from ccl_assets.icd.release.contents import open_release
 from ccl_assets.icd.tables import CODES
-from ccl_assets.icd.tabular import parse_tabular
-from ccl_assets.resources.embedder import Embedder
-from ccl_assets.sft.dataset import PAIR_COLUMNS, TEXT_COLUMNS, DatasetAccount, Sources, dataset_rows
-from ccl_assets.sft.encoding import TokenCounter
-from ccl_assets.sft.examples import LeftOut
-from ccl_assets.sft.planned_notes import NOTE_COLUMNS, plan_notes
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
+from ccl_assets.resources.embedding.embedder import Embedder
+from ccl_assets.sft.dataset.building import PAIR_COLUMNS, TEXT_COLUMNS, DatasetAccount, Sources, dataset_rows
+from ccl_assets.sft.dataset.encoding import TokenCounter
+from ccl_assets.sft.dataset.examples import LeftOut
+from ccl_assets.sft.dataset.planned_notes import NOTE_COLUMNS, plan_notes
 from ccl_assets.sft.recipes import Recipe, load_recipe
+from ccl_assets.text.folding import fold, pair_id
 
 RECIPES = ("evidence", "evidence_gold", "scl")
 CANDIDATES = 10

@@ -2,7 +2,7 @@
 
 import sys
 
-from ccl_assets.coding.command_line import main
+from ccl_assets.coding.command.line import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -79,8 +79,8 @@ def _from_lakehouse(chosen: Settings, needs_gold_pairs: bool, say: Say) -> Activ
 
 
 def _from_files(chosen: Settings, needs_gold_pairs: bool, say: Say) -> ActiveRelease:
-    from ccl_assets.icd.tabular import parse_tabular
-    from ccl_assets.releases import release_sources
+    from ccl_assets.icd.tabular.tabular_list import parse_tabular
+    from ccl_assets.releases.command import release_sources
     from ccl_assets.resources.file_hashes import FileHashes
 
     active, _ = release_sources(chosen, FileHashes(chosen.home.resolve() / "file_hashes.json"), say)
@@ -88,12 +88,12 @@ def _from_files(chosen: Settings, needs_gold_pairs: bool, say: Say) -> ActiveRel
     rows = parse_tabular(opened.tabular, opened.label).codes
     pairs = None
     if needs_gold_pairs:
-        from ccl_assets.collector import collector_paused
-        from ccl_assets.evidence.gold import IndexReferences, gold_pairs
+        from ccl_assets.evidence.gold.pairs import IndexReferences, gold_pairs
         from ccl_assets.icd.chapters import CHAPTER_KEYS
-        from ccl_assets.icd.cross_references import resolve
-        from ccl_assets.icd.index import SOURCES, parse_index
+        from ccl_assets.icd.index.alphabetic_index import SOURCES, parse_index
+        from ccl_assets.icd.index.cross_references import resolve
         from ccl_assets.icd.ontology import Ontology
+        from ccl_assets.tables.collector import collector_paused
 
         files = [file for role in SOURCES if (file := opened.file(role)) is not None]
         with collector_paused():

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ccl_assets.coding.index_lookup_terms import FormRank, term_forms
-from ccl_assets.evidence.distinctions import are_told_apart
-from ccl_assets.evidence.folding import fold
+from ccl_assets.text.distinctions import are_told_apart
+from ccl_assets.text.folding import fold
 
 LEAST_SIMILARITY = 85.0
 LEAST_LEAD = 4.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ccl_assets.evidence.note_windows import approximate_token_count
+from ccl_assets.text.windows import approximate_token_count
 
 _TEMPLATE_TOKENS = 64  # what a chat template adds around the turns; SmolLM2's adds 30
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Any
 
-from ccl_assets.coding.note_tokens import fold_words
+from ccl_assets.text.note_tokens import fold_words
 
 MIN_TERM_LENGTH = 4
 

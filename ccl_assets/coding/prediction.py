@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from ccl_assets.coding.code_repair import CodeRepair
-from ccl_assets.coding.output_format import CodeEntry, parse_coding
-from ccl_assets.evidence.grounding import ground_span
+from ccl_assets.prompts.coding_format import CodeEntry, parse_coding
+from ccl_assets.text.grounding import ground_span
 
 NO_EVIDENCE = "none"
 TITLE_DIFFERS = "title_differs"

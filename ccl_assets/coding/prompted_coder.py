@@ -8,11 +8,10 @@ from functools import cached_property
 
 from ccl_assets.coding.code_repair import CodeRepair
 from ccl_assets.coding.coding_system import Ingredients, SystemDescription
-from ccl_assets.coding.output_format import CODES_HEAD, render_code
 from ccl_assets.coding.prediction import CodedNote, NoteToCode, PredictedCode, ReadAnswer, read_answer
 from ccl_assets.coding.window import merge_predictions
-from ccl_assets.evidence.note_windows import Window, split_into_windows
 from ccl_assets.prompts import Prompt, load_prompt
+from ccl_assets.prompts.coding_format import CODES_HEAD, render_code
 from ccl_assets.resources.text_generation.answer_grammar import CodeListGrammar
 from ccl_assets.resources.text_generation.requests import (
     Completion,
@@ -21,6 +20,7 @@ from ccl_assets.resources.text_generation.requests import (
     Message,
     TextGenerator,
 )
+from ccl_assets.text.windows import Window, split_into_windows
 
 CUT_OFF = "cut_off_at_max_tokens"
 GENERATION_ERROR = "generation_error"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ccl_assets.coding.prediction import PredictedCode
-from ccl_assets.evidence.note_windows import Window
+from ccl_assets.text.windows import Window
 
 _STATUS_RANK = {"verbatim": 0, "repaired": 1, "ungrounded": 2, "none": 3}
 

@@ -7,21 +7,21 @@ from contextlib import ExitStack
 import dagster as dg
 import pyarrow as pa
 
-from ccl_assets.code_versions import code_version
 from ccl_assets.corpora import checks
 from ccl_assets.corpora.documents import LoadCounts
 from ccl_assets.corpora.edition import Edition
 from ccl_assets.corpora.loaders import CORPORA, CorpusPaths, read, source_files
+from ccl_assets.corpora.partitions import CORPUS
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
-from ccl_assets.documentation import describe, read_on
-from ccl_assets.groups import group_of
-from ccl_assets.icd.crosswalk import Crosswalk
+from ccl_assets.icd.changes.crosswalk import Crosswalk
 from ccl_assets.icd.tables import BILLABLE_CODES, CROSSWALK
 from ccl_assets.io_managers.row_spool import RowSpool
 from ccl_assets.io_managers.table_io_manager import TableIOManager
-from ccl_assets.partitions import CORPUS
+from ccl_assets.lakehouse.code_versions import code_version
+from ccl_assets.lakehouse.documentation import describe, read_on
+from ccl_assets.lakehouse.groups import group_of
+from ccl_assets.lakehouse.table_asset import SOURCE_KIND, TABLES, Input, TableResult, inputs, table_multi_asset
 from ccl_assets.resources.file_hashes import FileHashes
-from ccl_assets.table_asset import SOURCE_KIND, TABLES, Input, TableResult, inputs, table_multi_asset
 
 SOURCE_KEY = dg.AssetKey(["source", "corpus_files"])
 _SHOWN_ROWS = 5

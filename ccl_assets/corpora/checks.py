@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ccl_assets.corpora.documents import ROW_KINDS, AnnotatedNote, LoadCounts
-from ccl_assets.gate import Gate
+from ccl_assets.tables.gate import Gate
 
 _MOST_UNREADABLE = 0.001
 _SHOWN = 5

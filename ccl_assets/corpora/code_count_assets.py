@@ -3,11 +3,11 @@
 import dagster as dg
 import pyarrow as pa
 
-from ccl_assets.code_versions import code_version
 from ccl_assets.corpora.code_counts import code_counts
+from ccl_assets.corpora.partitions import CORPUS
 from ccl_assets.corpora.tables import CODE_COUNTS, DOCUMENTS, LABELS
-from ccl_assets.partitions import CORPUS
-from ccl_assets.table_asset import Input, TableResult, inputs, table_asset
+from ccl_assets.lakehouse.code_versions import code_version
+from ccl_assets.lakehouse.table_asset import Input, TableResult, inputs, table_asset
 
 
 @table_asset(

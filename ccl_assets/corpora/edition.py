@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from ccl_assets.corpora.documents import AnnotatedNote, EvidenceSpan, Label
-from ccl_assets.icd.crosswalk import Crosswalk
+from ccl_assets.icd.changes.crosswalk import Crosswalk
 
 _FIRST = 10
 Coded = TypeVar("Coded", Label, EvidenceSpan)

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from ccl_assets.table_contract import BOOLEAN, INTEGER, STRING, Column, TableContract
+from ccl_assets.tables.contract import BOOLEAN, INTEGER, STRING, Column, TableContract
 
 CORPUS_COLUMN = Column("corpus", STRING, "Corpus partition key, e.g. `sample`.")
 CHART_COLUMN = Column("chart_id", STRING, "Admission (chart) the note belongs to.")

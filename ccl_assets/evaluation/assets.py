@@ -6,29 +6,29 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from ccl_assets.code_versions import code_version
+from ccl_assets.coding.partitions import ADAPTER_OF_SYSTEM, SYSTEM
 from ccl_assets.coding.systems import SYSTEMS, CoderSettings, Ingredients, build_system, system_modules
 from ccl_assets.corpora.tables import CODE_COUNTS, DOCUMENTS, EVIDENCE, LABELS
-from ccl_assets.documentation import describe, read_on
 from ccl_assets.evaluation import checks
 from ccl_assets.evaluation.benchmarks import SPLITS, asked_notes, benchmark_notes
-from ccl_assets.evaluation.code_subsets import code_subsets
-from ccl_assets.evaluation.prediction_rows import notes_to_code, prediction_row, row_not_asked
-from ccl_assets.evaluation.rule_violations import CodingRules
-from ccl_assets.evaluation.score_plots import metadata_plots
-from ccl_assets.evaluation.scoring import score_system
+from ccl_assets.evaluation.report.score_plots import metadata_plots
+from ccl_assets.evaluation.rows import notes_to_code, prediction_row, row_not_asked
+from ccl_assets.evaluation.scoring.code_subsets import code_subsets
+from ccl_assets.evaluation.scoring.rule_violations import CodingRules
+from ccl_assets.evaluation.scoring.score_rows import score_system
 from ccl_assets.evaluation.tables import PREDICTIONS, SCORES
 from ccl_assets.evidence.tables import COVERAGE, EXTRACTIONS, GOLD_PAIRS, KNOWLEDGE_BASE_PAIRS
-from ccl_assets.groups import group_of
-from ccl_assets.icd.instructions import Instructions
+from ccl_assets.icd.instructions.lookup import Instructions
 from ccl_assets.icd.tables import BILLABLE_TITLES, CODES, INSTRUCTIONS, RELEASE
-from ccl_assets.llm_step import LLM_POOL, LLM_RETRY
-from ccl_assets.pace import Pace
-from ccl_assets.partitions import ADAPTER_OF_SYSTEM, ALL, SYSTEM
-from ccl_assets.resources.language_models import LanguageModels
+from ccl_assets.lakehouse.code_versions import code_version
+from ccl_assets.lakehouse.documentation import describe, read_on
+from ccl_assets.lakehouse.groups import group_of
+from ccl_assets.lakehouse.llm_step import LLM_POOL, LLM_RETRY
+from ccl_assets.lakehouse.pace import Pace
+from ccl_assets.lakehouse.table_asset import ALL, OWNERS, Input, TableResult, inputs, table_asset
+from ccl_assets.resources.models.language_models import LanguageModels
 from ccl_assets.resources.settings import settings
 from ccl_assets.sft.assets import ADAPTER_KEY
-from ccl_assets.table_asset import OWNERS, Input, TableResult, inputs, table_asset
 
 _SETTINGS = settings()
 _BENCHMARKS = {"split": SPLITS}
@@ -76,7 +76,7 @@ def predictions(
     adapter: Path | None,
 ) -> TableResult:
     """Code the notes of every benchmark that has labels."""
-    from ccl_assets.sft.adapter import adapter_name
+    from ccl_assets.sft.adapter.directory import adapter_name
 
     name = context.partition_key
     description = SYSTEMS[name]
@@ -123,7 +123,7 @@ def predictions(
 
 @table_asset(
     SCORES,
-    code_version=code_version("evaluation.scoring"),
+    code_version=code_version("evaluation.scoring.score_rows"),
     description="Every figure with its unit, label space, macro convention and 95 % bootstrap interval; for all codes and for "
     "those seen in training or not, frequent or rare, covered by which tier, by chapter.",
     kinds={"numpy"},
@@ -191,8 +191,8 @@ def _plots(rows: list[dict[str, Any]]) -> dict[str, dg.MetadataValue[Any]]:
     ),
     deps=[dg.AssetDep(ADAPTER_KEY, partition_mapping=ALL)],
     code_version=code_version(
-        "evaluation.exports", "evaluation.report", "evaluation.reproduction", "evaluation.score_plots",
-        templates=("evaluation/report.html.jinja",),
+        "evaluation.report.exports", "evaluation.report.inputs", "evaluation.report.reproduction", "evaluation.report.score_plots",
+        templates=("evaluation/report/report.html.jinja",),
         settings={"profile": _SETTINGS.profile, "restricted_notes": _SETTINGS.report_restricted_notes},
     ),
     kinds={"report", "html"},
@@ -214,9 +214,9 @@ def report(
     scores: pa.Table,
 ) -> dg.Output[Path]:
     """Render the report."""
-    from ccl_assets.evaluation.exports import write_report
-    from ccl_assets.evaluation.report import left_out, report_inputs
-    from ccl_assets.evaluation.reproduction import reproduction_card
+    from ccl_assets.evaluation.report.exports import write_report
+    from ccl_assets.evaluation.report.inputs import left_out, report_inputs
+    from ccl_assets.evaluation.report.reproduction import reproduction_card
 
     adapters = _SETTINGS.artifacts / "sft" / "adapter"
     folder = _SETTINGS.artifacts / "eval" / "report"

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from ccl_assets.evaluation.figures import NOT_SHARES
-from ccl_assets.gate import Gate
+from ccl_assets.evaluation.scoring.figures import NOT_SHARES
+from ccl_assets.tables.gate import Gate
 
 _SHOWN = 5
 

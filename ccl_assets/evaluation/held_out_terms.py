@@ -16,7 +16,7 @@ from typing import Any
 
 from rapidfuzz.fuzz import token_sort_ratio
 
-from ccl_assets.evidence.folding import fold
+from ccl_assets.text.folding import fold
 
 NEAR = 90.0
 """Similarity of two phrases, word order aside, in percent: from here on the one gives the other away."""

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from ccl_assets.corpora.tables import CHART_COLUMN, CORPUS_COLUMN, DOCUMENT_COLUMN
-from ccl_assets.table_contract import BOOLEAN, INTEGER, REAL, STRING, STRINGS, Column, TableContract
+from ccl_assets.tables.contract import BOOLEAN, INTEGER, REAL, STRING, STRINGS, Column, TableContract
 
 PREDICTED_CODES = pa.list_(
     pa.field(

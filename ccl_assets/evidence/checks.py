@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from ccl_assets.evidence.content_words import singular
-from ccl_assets.evidence.folding import fold
-from ccl_assets.gate import Gate
+from ccl_assets.tables.gate import Gate
+from ccl_assets.text.content_words import singular
+from ccl_assets.text.folding import fold
 
 _SHOWN = 5
 _LONGEST_EVIDENCE = 400

@@ -1,9 +1,9 @@
 """Contracts of the evidence tables: gold, silver and synthetic pairs and the knowledge base they form."""
 
 from ccl_assets.corpora.tables import CHART_COLUMN, CORPUS_COLUMN, DOCUMENT_COLUMN
-from ccl_assets.evidence.gold import EXPANSIONS
+from ccl_assets.evidence.gold.pairs import EXPANSIONS
 from ccl_assets.icd.tables import CHAPTER_COLUMN, CODE_COLUMN, RELEASE_COLUMN
-from ccl_assets.table_contract import BOOLEAN, INTEGER, REAL, STRING, STRINGS, Column, TableContract
+from ccl_assets.tables.contract import BOOLEAN, INTEGER, REAL, STRING, STRINGS, Column, TableContract
 
 PAIR_ID = Column("pair_id", STRING, "Hash of tier, code and folded evidence text.")
 EVIDENCE_TEXT = Column("evidence", STRING, "Words that support the code.")

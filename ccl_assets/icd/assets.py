@@ -8,18 +8,14 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ccl_assets.code_versions import code_version
-from ccl_assets.collector import collector_paused
-from ccl_assets.documentation import describe, read_on
-from ccl_assets.gate import Gate
-from ccl_assets.groups import group_of
 from ccl_assets.icd import checks
-from ccl_assets.icd.chapter_terms import ChapterTerms
-from ccl_assets.icd.cross_references import resolve, unresolved_by_reason
-from ccl_assets.icd.guidelines import headings_not_found, parse_guidelines
-from ccl_assets.icd.index import SOURCES, parse_index
-from ccl_assets.icd.reference_resolution import RESOLVED
-from ccl_assets.icd.release import Release, ReleaseError
+from ccl_assets.icd.guidelines.sections import headings_not_found, parse_guidelines
+from ccl_assets.icd.index.alphabetic_index import SOURCES, parse_index
+from ccl_assets.icd.index.chapter_terms import ChapterTerms
+from ccl_assets.icd.index.cross_references import resolve, unresolved_by_reason
+from ccl_assets.icd.index.reference_resolution import RESOLVED
+from ccl_assets.icd.partitions import CHAPTER
+from ccl_assets.icd.release.contents import Release, ReleaseError
 from ccl_assets.icd.tables import (
     BILLABLE_CODES,
     BILLABLE_TITLES,
@@ -31,10 +27,14 @@ from ccl_assets.icd.tables import (
     INSTRUCTIONS,
     RELEASE,
 )
-from ccl_assets.icd.tabular import parse_tabular
-from ccl_assets.partitions import CHAPTER
-from ccl_assets.resources.release_source import ReleaseSource
-from ccl_assets.table_asset import SOURCE_KIND, Input, TableResult, inputs, table_asset
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
+from ccl_assets.lakehouse.code_versions import code_version
+from ccl_assets.lakehouse.documentation import describe, read_on
+from ccl_assets.lakehouse.groups import group_of
+from ccl_assets.lakehouse.table_asset import SOURCE_KIND, Input, TableResult, inputs, table_asset
+from ccl_assets.resources.releases.source import ReleaseSource
+from ccl_assets.tables.collector import collector_paused
+from ccl_assets.tables.gate import Gate
 
 SOURCE_KEY = dg.AssetKey(["source", "icd_release"])
 
@@ -59,7 +59,7 @@ def icd_release_files(context: dg.OpExecutionContext) -> dg.DataVersion:
 
 @table_asset(
     RELEASE,
-    code_version=code_version("icd.release"),
+    code_version=code_version("icd.release.contents"),
     description="Recognised by content. Everything of the ontology is read from these.",
     kinds={"python"},
     gates=checks.RELEASE_GATES,
@@ -97,7 +97,7 @@ def release(context: dg.AssetExecutionContext) -> TableResult:
 
 @table_asset(
     CODES,
-    code_version=code_version("icd.tabular", "icd.checks"),
+    code_version=code_version("icd.tabular.tabular_list", "icd.checks"),
     description="The Tabular List as a table.",
     kinds={"python"},
     gates=checks.CODES_GATES,
@@ -126,9 +126,9 @@ def codes(context: dg.AssetExecutionContext, release: pa.Table) -> TableResult:
 
 @table_asset(
     INSTRUCTIONS,
-    code_version=code_version("icd.tabular", "icd.checks"),
+    code_version=code_version("icd.tabular.tabular_list", "icd.checks"),
     description="Includes, Excludes1/2, code first, use additional code, code also and 7th-character notes, where they are "
-    "printed, with the codes they name. `ccl_assets.icd.instructions` tells which are in force at a code.",
+    "printed, with the codes they name. `ccl_assets.icd.instructions.lookup` tells which are in force at a code.",
     kinds={"python"},
     gates=checks.INSTRUCTION_GATES,
     ins=inputs(release=RELEASE, codes=CODES),
@@ -147,7 +147,7 @@ def instructions(context: dg.AssetExecutionContext, release: pa.Table, codes: pa
 
 @table_asset(
     INDEX_TERMS,
-    code_version=code_version("icd.index", "icd.cross_references", "icd.checks"),
+    code_version=code_version("icd.index.alphabetic_index", "icd.index.cross_references", "icd.checks"),
     description="Terms of the Alphabetic Index and its tables. Empty with the packaged release, which carries no Index: gold "
     "pairs then come from titles and inclusion terms.",
     kinds={"python"},
@@ -188,7 +188,7 @@ def chapter_codes(context: dg.AssetExecutionContext, codes: pa.Table) -> TableRe
 
 @table_asset(
     CHAPTER_INDEX_TERMS,
-    code_version=code_version("icd.chapter_terms"),
+    code_version=code_version("icd.index.chapter_terms"),
     description="A chapter's part of `icd/index_terms`: terms that may lead to its codes, by themselves or by a `see`.",
     kinds={"python"},
     ins=inputs(index_terms=INDEX_TERMS),
@@ -264,7 +264,7 @@ def _reasons(reasons: list[dict[str, Any]], column: str) -> str:
 
 @table_asset(
     GUIDELINES,
-    code_version=code_version("icd.guidelines"),
+    code_version=code_version("icd.guidelines.sections"),
     description="Sections of the Official Guidelines. Empty where the release carries no guidelines PDF.",
     kinds={"python"},
     ins=inputs(release=RELEASE),
@@ -309,7 +309,7 @@ def open_unchanged(context: dg.AssetExecutionContext, release: pa.Table) -> Rele
 
 def chart(title: str, counts: Mapping[str, int], unit: str) -> dg.MetadataValue:
     """A bar chart of counts by chapter, for metadata."""
-    from ccl_assets.plots import as_markdown, bar_chart
+    from ccl_assets.lakehouse.plots import as_markdown, bar_chart
 
     labels = sorted(counts)
     return dg.MetadataValue.md(as_markdown(bar_chart(title, labels, [counts[label] for label in labels], unit), title))

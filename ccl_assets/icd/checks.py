@@ -6,10 +6,10 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
-from ccl_assets.gate import Gate
 from ccl_assets.icd.chapters import CHAPTERS
-from ccl_assets.icd.release import ReleaseFile
-from ccl_assets.icd.tabular import order_file_codes
+from ccl_assets.icd.release.contents import ReleaseFile
+from ccl_assets.icd.tabular.tabular_list import order_file_codes
+from ccl_assets.tables.gate import Gate
 
 _SHOWN = 5
 _CHAPTER_22_SINCE = 2021

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ccl_assets.table_contract import BOOLEAN, INTEGER, LONG, STRING, STRINGS, Column, TableContract
+from ccl_assets.tables.contract import BOOLEAN, INTEGER, LONG, STRING, STRINGS, Column, TableContract
 
 RELEASE_COLUMN = Column("release", STRING, "Release label, e.g. `FY2026-April`.")
 CHAPTER_COLUMN = Column("chapter", STRING, "Chapter partition key, e.g. `09_I00-I99`.")

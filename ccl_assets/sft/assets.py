@@ -9,26 +9,36 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from ccl_assets.code_versions import code_version
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
-from ccl_assets.documentation import describe, read_on
 from ccl_assets.evidence.tables import KNOWLEDGE_BASE_PAIRS
-from ccl_assets.gate import Gate
-from ccl_assets.groups import group_of
 from ccl_assets.icd.tables import BILLABLE_CODES, BILLABLE_TITLES
 from ccl_assets.io_managers.table_io_manager import TableIOManager
-from ccl_assets.llm_step import GPU_POOL
-from ccl_assets.partitions import ALL, CHAPTERS_OF_RECIPE, RECIPE
-from ccl_assets.resources.language_models import LanguageModels
+from ccl_assets.lakehouse.code_versions import code_version
+from ccl_assets.lakehouse.documentation import describe, read_on
+from ccl_assets.lakehouse.groups import group_of
+from ccl_assets.lakehouse.llm_step import GPU_POOL
+from ccl_assets.lakehouse.table_asset import (
+    ALL,
+    OWNERS,
+    TABLES,
+    Input,
+    TableResult,
+    check_result,
+    inputs,
+    stop_if_failed,
+    table_asset,
+)
+from ccl_assets.resources.models.language_models import LanguageModels
+from ccl_assets.resources.models.trainer import Trainer
 from ccl_assets.resources.settings import settings
-from ccl_assets.resources.trainer import Trainer
 from ccl_assets.sft import checks
-from ccl_assets.sft.dataset import PAIR_COLUMNS, TEXT_COLUMNS, DatasetAccount, Sources, dataset_rows
-from ccl_assets.sft.jsonl_export import export_dataset
-from ccl_assets.sft.planned_notes import EVIDENCE_COLUMNS, LABEL_COLUMNS, NOTE_COLUMNS, TRAINING_SPLITS
+from ccl_assets.sft.dataset.building import PAIR_COLUMNS, TEXT_COLUMNS, DatasetAccount, Sources, dataset_rows
+from ccl_assets.sft.dataset.jsonl_export import export_dataset
+from ccl_assets.sft.dataset.planned_notes import EVIDENCE_COLUMNS, LABEL_COLUMNS, NOTE_COLUMNS, TRAINING_SPLITS
+from ccl_assets.sft.partitions import CHAPTERS_OF_RECIPE, RECIPE
 from ccl_assets.sft.recipes import load_recipe, load_recipes, recipe_settings, recipe_sha256
 from ccl_assets.sft.tables import DATASET, RECIPES
-from ccl_assets.table_asset import OWNERS, TABLES, Input, TableResult, check_result, inputs, stop_if_failed, table_asset
+from ccl_assets.tables.gate import Gate
 
 _SETTINGS = settings()
 _PROFILE = "quick" if _SETTINGS.limits.is_training_bounded else "full"
@@ -55,7 +65,7 @@ def recipes(context: dg.AssetExecutionContext) -> TableResult:
 @table_asset(
     DATASET,
     code_version=code_version(
-        "sft.dataset", "sft.checks", "coding.output_format",
+        "sft.dataset.building", "sft.checks", "prompts.coding_format",
         prompts=("document_coding", "code_only_coding", "span_coding"),
         settings={"base": _SETTINGS.model, "window": _SETTINGS.context_tokens},
     ),
@@ -87,7 +97,7 @@ def dataset(
     from transformers import AutoTokenizer
 
     from ccl_assets.resources.text_generation.chat_template import render_prompt
-    from ccl_assets.sft.encoding import TokenCounter
+    from ccl_assets.sft.dataset.encoding import TokenCounter
 
     recipe = load_recipe(context.partition_key, _PROFILE)
     models: LanguageModels = context.resources.language_models
@@ -144,7 +154,8 @@ def _exported(recipe_name: str) -> Path:
     deps=[_RECIPES_KEY],
     partitions_def=RECIPE,
     code_version=code_version(
-        "sft.training", "sft.trainer_setup", "sft.completion_trainer", "sft.training_watch", "sft.encoded_file",
+        "sft.training.process", "sft.training.trainer_setup", "sft.training.completion_trainer", "sft.training.watch",
+        "sft.dataset.encoded_file",
         settings={"base": _SETTINGS.model},
     ),
     check_specs=[
@@ -160,10 +171,10 @@ def _exported(recipe_name: str) -> Path:
 )  # fmt: skip
 def adapter(context: dg.AssetExecutionContext, codes: pa.Table, dataset: pa.Table) -> Iterator[Any]:
     """Train the recipe's adapter."""
-    from ccl_assets.plots import as_markdown
-    from ccl_assets.sft.adapter import adapter_sha256, move_into_place, read_summary
-    from ccl_assets.sft.training_config import TrainingConfig
-    from ccl_assets.sft.training_log import LOG_FILE, is_falling, read_training_log
+    from ccl_assets.lakehouse.plots import as_markdown
+    from ccl_assets.sft.adapter.directory import adapter_sha256, move_into_place, read_summary
+    from ccl_assets.sft.training.config import TrainingConfig
+    from ccl_assets.sft.training.log import LOG_FILE, is_falling, read_training_log
 
     recipe = load_recipe(context.partition_key, _PROFILE)
     models: LanguageModels = context.resources.language_models
@@ -215,7 +226,7 @@ def adapter(context: dg.AssetExecutionContext, codes: pa.Table, dataset: pa.Tabl
 
 
 def _loads_on_base(directory: Path, base: Path) -> Gate:
-    from ccl_assets.sft.adapter import AdapterError, check_adapter_loads
+    from ccl_assets.sft.adapter.directory import AdapterError, check_adapter_loads
 
     try:
         return Gate("loads_on_base", True, details=asdict(check_adapter_loads(directory, base)))

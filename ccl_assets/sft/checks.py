@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ccl_assets.gate import Gate
-from ccl_assets.sft.leakage import CONTAINMENT_THRESHOLD, SHINGLE_WORDS
+from ccl_assets.sft.dataset.leakage import CONTAINMENT_THRESHOLD, SHINGLE_WORDS
+from ccl_assets.tables.gate import Gate
 
 if TYPE_CHECKING:
-    from ccl_assets.sft.dataset import DatasetAccount
-    from ccl_assets.sft.examples import LeftOut
+    from ccl_assets.sft.dataset.building import DatasetAccount
+    from ccl_assets.sft.dataset.examples import LeftOut
 
 _SHOWN = 5
 

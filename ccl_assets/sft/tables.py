@@ -1,6 +1,6 @@
 """Contract of the fine-tuning dataset."""
 
-from ccl_assets.table_contract import BOOLEAN, INTEGER, STRING, STRINGS, Column, TableContract
+from ccl_assets.tables.contract import BOOLEAN, INTEGER, STRING, STRINGS, Column, TableContract
 
 DATASET = TableContract(
     "sft/dataset",

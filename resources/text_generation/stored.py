@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from ccl_assets.resources.completion_store import CompletionStore
 from ccl_assets.resources.text_generation.requests import (
     Completion,
     GenerationRequest,
@@ -13,6 +12,7 @@ from ccl_assets.resources.text_generation.requests import (
     closing,
     in_groups,
 )
+from ccl_assets.resources.text_generation.store import CompletionStore
 
 _LOOKED_UP_TOGETHER = 32  # what an endpoint keeps waiting must outlast the look-up
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ccl_assets.icd.release import open_release
-from ccl_assets.icd.tabular import parse_tabular
+from ccl_assets.icd.release.contents import open_release
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
 
 
 @pytest.fixture(scope="session")

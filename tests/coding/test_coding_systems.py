@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from ccl_assets.code_versions import _with_imports
 from ccl_assets.coding import systems
 from ccl_assets.coding.prediction import HumanSpan, NoteToCode
 from ccl_assets.coding.systems import SYSTEMS, CoderSettings, CodingSystem, Ingredients, build_system, system_modules
+from ccl_assets.lakehouse.code_versions import _with_imports
 from ccl_assets.prompts import load_prompt
 from ccl_assets.resources.text_generation.requests import Completion, TextGenerator
 
@@ -105,7 +105,7 @@ SYSTEM = SystemDescription(name="{}", rank=15, description="", build=lambda desc
 def test_the_modules_of_all_systems_are_told_with_what_they_import():
     assert {f"coding.systems.{name}" for name in SYSTEMS} < set(system_modules())
     followed = _with_imports(system_modules())
-    assert {"coding.prompted_coder", "coding.code_repair", "coding.output_format", "coding.negation"} <= set(followed)
+    assert {"coding.prompted_coder", "coding.code_repair", "prompts.coding_format", "text.negation"} <= set(followed)
 
 
 def test_listing_the_systems_loads_nothing_heavy():

@@ -8,18 +8,18 @@ import sys
 
 import pytest
 
-from ccl_assets.coding import note_file
-from ccl_assets.coding.command_line import main
-from ccl_assets.evidence.gold import IndexReferences, gold_pairs
+from ccl_assets.coding.command import note_file
+from ccl_assets.coding.command.line import main
+from ccl_assets.evidence.gold.pairs import IndexReferences, gold_pairs
 from ccl_assets.evidence.tables import GOLD_PAIRS
 from ccl_assets.icd.ontology import Ontology
-from ccl_assets.icd.release import open_release
+from ccl_assets.icd.release.contents import open_release
 from ccl_assets.icd.tables import CODES
-from ccl_assets.icd.tabular import parse_tabular
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
 from ccl_assets.io_managers.delta_tables import DeltaTables
-from ccl_assets.resources.language_models import LanguageModels
+from ccl_assets.resources.models.language_models import LanguageModels
 from ccl_assets.resources.settings import settings
-from ccl_assets.resources.text_generation.endpoint_policy import Backoff
+from ccl_assets.resources.text_generation.endpoint.policy import Backoff
 from ccl_assets.resources.text_generation.requests import Completion
 from ccl_assets.resources.text_generation.scripted import ScriptedGenerator
 

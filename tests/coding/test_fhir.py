@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ccl_assets.coding.fhir import check_patient_id, code_system_version, condition_bundle
+from ccl_assets.coding.command.fhir import check_patient_id, code_system_version, condition_bundle
 
 MADE_AT = datetime(2026, 11, 21, 20, 15, 3, 250_000, tzinfo=UTC)
 TITLES = {

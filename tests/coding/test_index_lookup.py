@@ -5,9 +5,9 @@ import random
 import pytest
 
 from ccl_assets.coding.index_lookup_terms import FormRank, TermTable, term_forms
-from ccl_assets.coding.note_tokens import Break, tokenize
 from ccl_assets.coding.prediction import NoteToCode
 from ccl_assets.coding.systems.index_lookup import IndexLookup
+from ccl_assets.text.note_tokens import Break, tokenize
 
 
 def pair(code, evidence, source="title", expansion="direct"):

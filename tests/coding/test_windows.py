@@ -1,7 +1,7 @@
 """The answers about a long note's windows become one answer about the note."""
 
 from ccl_assets.coding.window import merge_predictions
-from ccl_assets.evidence.note_windows import Window
+from ccl_assets.text.windows import Window
 
 
 def prediction(code, begin, status="verbatim", repaired_from=None):

@@ -4,7 +4,7 @@ import pytest
 
 from ccl_assets.corpora.documents import AnnotatedNote, Document, EvidenceSpan, Label
 from ccl_assets.corpora.edition import Edition
-from ccl_assets.icd.crosswalk import Crosswalk
+from ccl_assets.icd.changes.crosswalk import Crosswalk
 from ccl_assets.icd.tables import CROSSWALK
 
 BILLABLE = frozenset({"I10", "H54.10", "M33.03", "M33.13"})

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ccl_assets.evaluation.abstention import MOST_THRESHOLDS, abstention_curve, half_coverage_threshold
-from ccl_assets.evaluation.scoring import score_system
-from ccl_assets.evaluation.units import ScoringInputError
+from ccl_assets.evaluation.scoring.abstention import MOST_THRESHOLDS, abstention_curve, half_coverage_threshold
+from ccl_assets.evaluation.scoring.score_rows import score_system
+from ccl_assets.evaluation.scoring.units import ScoringInputError
 
 # c1 gold I10 E11.9 N17.9; c2 gold J18.9
 SURE = {

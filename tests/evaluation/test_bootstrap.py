@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from ccl_assets.evaluation import metrics
-from ccl_assets.evaluation.bootstrap import estimate, estimate_differences, resample_weights
-from ccl_assets.evaluation.figures import CODE_FIGURES
-from ccl_assets.evaluation.metrics import Figure, UnitCodes
+from ccl_assets.evaluation.scoring import metrics
+from ccl_assets.evaluation.scoring.bootstrap import estimate, estimate_differences, resample_weights
+from ccl_assets.evaluation.scoring.figures import CODE_FIGURES
+from ccl_assets.evaluation.scoring.metrics import Figure, UnitCodes
 
 RATE = {"rate": Figure(metrics.rate)}
 
@@ -50,7 +50,7 @@ def test_intervals_are_reproducible_and_do_not_depend_on_how_many_resamples_are_
     first = estimate(counts, 30, CODE_FIGURES, resample_count=200, seed=5)
     assert first == estimate(counts, 30, CODE_FIGURES, resample_count=200, seed=5)
     assert first != estimate(counts, 30, CODE_FIGURES, resample_count=200, seed=6)
-    monkeypatch.setattr("ccl_assets.evaluation.bootstrap._CELLS_AT_ONCE", 900)
+    monkeypatch.setattr("ccl_assets.evaluation.scoring.bootstrap._CELLS_AT_ONCE", 900)
     pieces = estimate(counts, 30, CODE_FIGURES, resample_count=200, seed=5)
     assert {key: it.lower for key, it in pieces.items()} == pytest.approx({key: it.lower for key, it in first.items()})
 

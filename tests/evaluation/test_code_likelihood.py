@@ -47,9 +47,9 @@ def read_alone(model, tokenizer, prompt, code, title):
     """Log-likelihood of the code with its dash and of the whole answer, everything read at once."""
     import torch
 
-    from ccl_assets.coding.output_format import render_coding
+    from ccl_assets.prompts.coding_format import render_coding
     from ccl_assets.resources.text_generation.chat_template import render_prompt
-    from ccl_assets.sft.encoding import encode_example
+    from ccl_assets.sft.dataset.encoding import encode_example
 
     encoded = encode_example(tokenizer, render_prompt, prompt, render_coding([(None, code, title)]))
     with torch.inference_mode():

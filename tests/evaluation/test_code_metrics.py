@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccl_assets.evaluation import metrics
-from ccl_assets.evaluation.metrics import Tally, UnitCodes
+from ccl_assets.evaluation.scoring import metrics
+from ccl_assets.evaluation.scoring.metrics import Tally, UnitCodes
 
 CODES = ["I10", "E11.9", "E11.65", "I50.9", "N17.9", "J18.9"]
 

@@ -4,8 +4,8 @@ import pyarrow as pa
 import pytest
 
 from ccl_assets.corpora.code_counts import code_counts
-from ccl_assets.evaluation.code_subsets import SUBSETS, CodeSubsets, code_subsets
-from ccl_assets.evaluation.scoring import paired_differences, score_system
+from ccl_assets.evaluation.scoring.code_subsets import SUBSETS, CodeSubsets, code_subsets
+from ccl_assets.evaluation.scoring.score_rows import paired_differences, score_system
 from ccl_assets.evaluation.tables import SCORES
 
 

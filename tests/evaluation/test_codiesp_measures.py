@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccl_assets.evaluation.codiesp_measures import average_precision, located_codes
-from ccl_assets.evaluation.scoring import score_system
-from ccl_assets.evaluation.spans import EvidenceSpan
+from ccl_assets.evaluation.scoring.codiesp_measures import average_precision, located_codes
+from ccl_assets.evaluation.scoring.score_rows import score_system
+from ccl_assets.evaluation.scoring.spans import EvidenceSpan
 
 CODES = [f"C{number:02d}" for number in range(12)]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccl_assets.evaluation.spans import (
+from ccl_assets.evaluation.scoring.spans import (
     CRITERIA,
     EvidenceSpan,
     SpanRules,

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from ccl_assets.evaluation.held_out_terms import MOST_PER_CODE, hold_out, is_near
-from ccl_assets.evidence.folding import fold
+from ccl_assets.text.folding import fold
 
 TITLES = {
     "J45.909": "Unspecified asthma, uncomplicated",
@@ -144,11 +144,11 @@ def test_no_held_out_phrase_of_the_packaged_release_is_left_in_training(packaged
 
 @pytest.fixture(scope="module")
 def packaged_inclusion_terms():
-    from ccl_assets.evidence.gold import IndexReferences, gold_pairs
+    from ccl_assets.evidence.gold.pairs import IndexReferences, gold_pairs
     from ccl_assets.icd.ontology import Ontology
-    from ccl_assets.icd.release import open_release
+    from ccl_assets.icd.release.contents import open_release
     from ccl_assets.icd.tables import CODES
-    from ccl_assets.icd.tabular import parse_tabular
+    from ccl_assets.icd.tabular.tabular_list import parse_tabular
 
     release = open_release()
     ontology = Ontology.from_table(CODES.table(parse_tabular(release.tabular, release.label).codes))

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccl_assets.evaluation.code_subsets import CodeSubsets
-from ccl_assets.evaluation.forest import LEFT, RIGHT, ForestRow, forest
-from ccl_assets.evaluation.html_report import ReportInputs, render_report
-from ccl_assets.evaluation.note_view import note_views
-from ccl_assets.evaluation.scoring import paired_differences, score_system
+from ccl_assets.evaluation.report.forest import LEFT, RIGHT, ForestRow, forest
+from ccl_assets.evaluation.report.note_view import note_views
+from ccl_assets.evaluation.report.page import ReportInputs, render_report
+from ccl_assets.evaluation.scoring.code_subsets import CodeSubsets
+from ccl_assets.evaluation.scoring.score_rows import paired_differences, score_system
 
 VOID = {"meta", "line", "circle", "polyline", "br"}
 

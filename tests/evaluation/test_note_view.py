@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccl_assets.evaluation.note_marks import segments
-from ccl_assets.evaluation.note_view import note_views, notes_by_benchmark
-from ccl_assets.evaluation.rule_violations import CodingRules
-from ccl_assets.evaluation.spans import EvidenceSpan
-from ccl_assets.icd.instructions import Instructions
-from ccl_assets.icd.release import ReleaseFile
+from ccl_assets.evaluation.report.note_marks import segments
+from ccl_assets.evaluation.report.note_view import note_views, notes_by_benchmark
+from ccl_assets.evaluation.scoring.rule_violations import CodingRules
+from ccl_assets.evaluation.scoring.spans import EvidenceSpan
+from ccl_assets.icd.instructions.lookup import Instructions
+from ccl_assets.icd.release.contents import ReleaseFile
 from ccl_assets.icd.tables import CODES, INSTRUCTIONS
-from ccl_assets.icd.tabular import parse_tabular
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
 
 TEXT = "Acute on chronic heart failure"
 place = st.tuples(st.integers(0, 29), st.integers(0, 29)).map(lambda it: (min(it), max(it) + 1))

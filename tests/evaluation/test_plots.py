@@ -4,9 +4,9 @@ import base64
 
 import pytest
 
-from ccl_assets.evaluation.score_plots import metadata_plots
-from ccl_assets.evaluation.scoring import score_system
-from ccl_assets.plots import as_markdown, bar_chart, line_plot
+from ccl_assets.evaluation.report.score_plots import metadata_plots
+from ccl_assets.evaluation.scoring.score_rows import score_system
+from ccl_assets.lakehouse.plots import as_markdown, bar_chart, line_plot
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

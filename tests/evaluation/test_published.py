@@ -1,6 +1,6 @@
 """The published figures as data."""
 
-from ccl_assets.evaluation.published import ABLATION, BACKBONES, METHOD, RESULTS
+from ccl_assets.evaluation.report.published import ABLATION, BACKBONES, METHOD, RESULTS
 
 
 def test_rows_that_contradict_their_own_rates_say_so() -> None:

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from ccl_assets.evaluation.exports import DIFFERENCE_COLUMNS, SCORE_COLUMNS, as_json, report_data, write_report
-from ccl_assets.evaluation.html_report import ReportInputs
-from ccl_assets.evaluation.note_view import note_views
-from ccl_assets.evaluation.report import report_inputs
-from ccl_assets.evaluation.scoring import paired_differences, score_system
+from ccl_assets.evaluation.report.exports import DIFFERENCE_COLUMNS, SCORE_COLUMNS, as_json, report_data, write_report
+from ccl_assets.evaluation.report.inputs import report_inputs
+from ccl_assets.evaluation.report.note_view import note_views
+from ccl_assets.evaluation.report.page import ReportInputs
+from ccl_assets.evaluation.scoring.score_rows import paired_differences, score_system
 from ccl_assets.evaluation.tables import SCORES
 from ccl_assets.icd.tables import CODES
 

@@ -4,11 +4,11 @@ from itertools import pairwise
 
 import pytest
 
-from ccl_assets.evaluation.ablation import LADDER, ladder_grid, ladder_steps
-from ccl_assets.evaluation.curve import coverage_grid, curves
-from ccl_assets.evaluation.grid import Cell, Figures, cell
-from ccl_assets.evaluation.report_tables import difference_grid, evidence_grid, violation_grid
-from ccl_assets.evaluation.subset_tables import SHADES, heat_map, shade, subset_grids
+from ccl_assets.evaluation.report.ablation import LADDER, ladder_grid, ladder_steps
+from ccl_assets.evaluation.report.curve import coverage_grid, curves
+from ccl_assets.evaluation.report.figure_tables import difference_grid, evidence_grid, violation_grid
+from ccl_assets.evaluation.report.grid import Cell, Figures, cell
+from ccl_assets.evaluation.report.subset_tables import SHADES, heat_map, shade, subset_grids
 
 
 def figure(system, metric, value, subset="all", **others):

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from ccl_assets.evaluation.reproduction import (
+from ccl_assets.evaluation.report.reproduction import (
     adapter_folders,
     adapter_settings,
     benchmark_contents,
@@ -13,11 +13,11 @@ from ccl_assets.evaluation.reproduction import (
     reproduction_card,
 )
 from ccl_assets.icd.tables import RELEASE
-from ccl_assets.resources.base_model_identity import BaseModelIdentity
+from ccl_assets.resources.models.base_model_identity import BaseModelIdentity
 from ccl_assets.resources.settings import Settings
-from ccl_assets.sft.model_card import render_model_card
+from ccl_assets.sft.adapter.model_card import render_model_card
 from ccl_assets.sft.recipes import load_recipe, recipe_sha256
-from ccl_assets.sft.training_config import TrainingConfig
+from ccl_assets.sft.training.config import TrainingConfig
 
 SUMMARY = {
     "steps": 30, "planned_steps": 40, "best_step": None, "stopped_by": "max_seconds", "example_count": 12,

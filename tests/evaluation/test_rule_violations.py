@@ -3,14 +3,14 @@
 import pytest
 
 from ccl_assets.corpora.loaders import CorpusPaths, load
-from ccl_assets.evaluation.figures import DESCRIPTIONS, NOT_SHARES
-from ccl_assets.evaluation.rule_violations import RULE_KINDS, CodingRules
-from ccl_assets.evaluation.scoring import paired_differences, score_system
+from ccl_assets.evaluation.scoring.figures import DESCRIPTIONS, NOT_SHARES
+from ccl_assets.evaluation.scoring.rule_violations import RULE_KINDS, CodingRules
+from ccl_assets.evaluation.scoring.score_rows import paired_differences, score_system
 from ccl_assets.evaluation.tables import SCORES
-from ccl_assets.icd.instructions import Instructions
-from ccl_assets.icd.release import open_release
+from ccl_assets.icd.instructions.lookup import Instructions
+from ccl_assets.icd.release.contents import open_release
 from ccl_assets.icd.tables import CODES, INSTRUCTIONS
-from ccl_assets.icd.tabular import parse_tabular
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 import pytest
 
 from ccl_assets.evaluation.checks import scores_in_bounds
-from ccl_assets.evaluation.scoring import paired_differences, score_system
+from ccl_assets.evaluation.scoring.score_rows import paired_differences, score_system
+from ccl_assets.evaluation.scoring.units import ScoringInputError, read_benchmark
 from ccl_assets.evaluation.tables import SCORES
-from ccl_assets.evaluation.units import ScoringInputError, read_benchmark
 
 
 def value(rows: list[dict[str, Any]], metric: str, unit: str = "chart", space: str = "release", macro: str = "none"):

@@ -2,7 +2,6 @@
 
 import pytest
 
-from ccl_assets.coding.output_format import render_coding
 from ccl_assets.evaluation.span_accuracy import (
     levels,
     mean_difference,
@@ -10,6 +9,7 @@ from ccl_assets.evaluation.span_accuracy import (
     ranking,
     written_code,
 )
+from ccl_assets.prompts.coding_format import render_coding
 
 BILLABLE = {"J45.909", "J45.20", "J44.9", "I10"}
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from ccl_assets.icd.ontology import Ontology
-from ccl_assets.icd.release import ReleaseFile
+from ccl_assets.icd.release.contents import ReleaseFile
 from ccl_assets.icd.tables import CODES
-from ccl_assets.icd.tabular import parse_tabular
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
 from ccl_assets.resources.text_generation.requests import Completion
 
 SEVENTH = (

@@ -3,15 +3,15 @@
 import pyarrow as pa
 import pytest
 
-from ccl_assets.evidence.across_chapters import ambiguous_across
-from ccl_assets.evidence.gold import IndexReferences, gold_pairs
-from ccl_assets.evidence.knowledge_base import knowledge_base
+from ccl_assets.evidence.gold.pairs import IndexReferences, gold_pairs
+from ccl_assets.evidence.knowledge_base.across_chapters import ambiguous_across
+from ccl_assets.evidence.knowledge_base.pairs import knowledge_base
 from ccl_assets.evidence.tables import KNOWLEDGE_BASE_PAIRS
 from ccl_assets.icd.chapters import CHAPTER_KEYS
 from ccl_assets.icd.ontology import Ontology
-from ccl_assets.icd.release import open_release
+from ccl_assets.icd.release.contents import open_release
 from ccl_assets.icd.tables import CODES
-from ccl_assets.icd.tabular import parse_tabular
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
 
 
 def table(*rows: tuple[str, str, str, str] | tuple[str, str, str, str, bool]) -> pa.Table:

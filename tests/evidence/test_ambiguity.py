@@ -7,14 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccl_assets.evidence.ambiguity import MODIFIER, OBSERVED, RELEASE, TITLE, bare_title, firmness, resolve
-from ccl_assets.evidence.folding import fold
-from ccl_assets.evidence.index_phrases import index_phrase
-from ccl_assets.icd.index import parse_index
+from ccl_assets.evidence.gold.index_phrases import index_phrase
+from ccl_assets.evidence.knowledge_base.ambiguity import (
+    MODIFIER,
+    OBSERVED,
+    RELEASE,
+    TITLE,
+    bare_title,
+    firmness,
+    resolve,
+)
+from ccl_assets.icd.index.alphabetic_index import parse_index
 from ccl_assets.icd.ontology import Ontology
-from ccl_assets.icd.release import open_release
+from ccl_assets.icd.release.contents import open_release
 from ccl_assets.icd.tables import CODES
-from ccl_assets.icd.tabular import parse_tabular
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
+from ccl_assets.text.folding import fold
 
 
 def read(release) -> Ontology:

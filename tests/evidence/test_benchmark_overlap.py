@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from ccl_assets.corpora import codiesp
 from ccl_assets.corpora.documents import LoadCounts
-from ccl_assets.evidence.benchmark_overlap import BenchmarkSpans
-from ccl_assets.evidence.content_words import content_words, singular
-from ccl_assets.evidence.folding import fold
+from ccl_assets.evidence.knowledge_base.benchmark_overlap import BenchmarkSpans
+from ccl_assets.text.content_words import content_words, singular
+from ccl_assets.text.folding import fold
 
 KNOWN = {
     "dysphagia",

@@ -2,8 +2,8 @@
 
 import pyarrow as pa
 
-from ccl_assets.evidence import candidates as module
-from ccl_assets.evidence.candidates import candidates, label_noise, label_noise_table
+from ccl_assets.evidence.silver import candidates as module
+from ccl_assets.evidence.silver.candidates import candidates, label_noise, label_noise_table
 from ccl_assets.evidence.tables import CANDIDATES, EXTRACTIONS
 
 CIRCULATORY = "09_I00-I99"

@@ -1,6 +1,6 @@
 """Which billable codes have evidence before synthesis."""
 
-from ccl_assets.evidence.coverage import coverage
+from ccl_assets.evidence.synthetic.coverage import coverage
 from ccl_assets.evidence.tables import COVERAGE
 
 

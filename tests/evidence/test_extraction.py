@@ -4,16 +4,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccl_assets.evidence.extraction import (
+from ccl_assets.evidence.silver.extraction import (
     ExtractionPrompt,
     NoteWithCodes,
     answer_schema,
     notes_to_mine,
     status_counts,
 )
-from ccl_assets.evidence.note_windows import approximate_token_count
 from ccl_assets.evidence.tables import EXTRACTIONS
 from ccl_assets.resources.text_generation.requests import Completion
+from ccl_assets.text.windows import approximate_token_count
 
 TEXT = "68 yo M with longstanding high blood pressure and COPD, Na 128 on arrival."
 CODES = ("I10", "J44.9", "E87.1", "E11.9")

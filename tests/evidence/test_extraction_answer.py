@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccl_assets.evidence.extraction_answer import read_extraction
+from ccl_assets.evidence.silver.extraction_answer import read_extraction
 
 CODES = ["I10", "E11.9", "J44.1"]
 TITLES = {"I10": "Essential (primary) hypertension"}

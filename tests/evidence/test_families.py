@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ccl_assets.evidence.families import Family, Variation, families, family_codes, vary
-from ccl_assets.evidence.folding import fold
+from ccl_assets.evidence.synthetic.families import Family, Variation, families, family_codes, vary
 from ccl_assets.icd.ontology import Code, Ontology
-from ccl_assets.icd.release import open_release
+from ccl_assets.icd.release.contents import open_release
 from ccl_assets.icd.tables import CODES
-from ccl_assets.icd.tabular import parse_tabular
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
+from ccl_assets.text.folding import fold
 
 
 @pytest.fixture(scope="module")

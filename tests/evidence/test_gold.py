@@ -2,7 +2,7 @@
 
 import pytest
 
-from ccl_assets.evidence.gold import EXPANSIONS, IndexReferences, coverage_by_step, gold_pairs
+from ccl_assets.evidence.gold.pairs import EXPANSIONS, IndexReferences, coverage_by_step, gold_pairs
 from ccl_assets.evidence.tables import GOLD_PAIRS
 from ccl_assets.icd.ontology import Ontology
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ccl_assets.evidence.index_phrases import index_phrase, is_phrase_modifier
+from ccl_assets.evidence.gold.index_phrases import index_phrase, is_phrase_modifier
 
 
 @pytest.mark.parametrize(

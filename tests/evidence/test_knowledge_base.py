@@ -2,7 +2,7 @@
 
 import pytest
 
-from ccl_assets.evidence.knowledge_base import MixedReleasesError, knowledge_base, tier_counts
+from ccl_assets.evidence.knowledge_base.pairs import MixedReleasesError, knowledge_base, tier_counts
 from ccl_assets.evidence.tables import KNOWLEDGE_BASE_PAIRS
 
 

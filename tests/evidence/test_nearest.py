@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pytest
 
-from ccl_assets.evidence import nearest
-from ccl_assets.evidence.families import families
-from ccl_assets.evidence.nearest import (
+from ccl_assets.evidence.synthetic import nearest
+from ccl_assets.evidence.synthetic.families import families
+from ccl_assets.evidence.synthetic.nearest import (
     AGREEMENT,
     NEIGHBOURS,
     WORTH,

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccl_assets.evidence.families import families
-from ccl_assets.evidence.nearest import NEIGHBOURS, CoveredCodes, covered_texts, family_text
+from ccl_assets.evidence.synthetic.families import families
+from ccl_assets.evidence.synthetic.nearest import NEIGHBOURS, CoveredCodes, covered_texts, family_text
 from ccl_assets.icd.ontology import Ontology
-from ccl_assets.icd.release import open_release
+from ccl_assets.icd.release.contents import open_release
 from ccl_assets.icd.tables import CODES
-from ccl_assets.icd.tabular import TabularReader
-from ccl_assets.resources.embedder import Embedder
+from ccl_assets.icd.tabular.tabular_list import TabularReader
+from ccl_assets.resources.embedding.embedder import Embedder
 
 pytestmark = pytest.mark.slow
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "nearest_codes.json").read_text(encoding="utf-8"))

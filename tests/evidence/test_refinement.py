@@ -4,9 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccl_assets.evidence.folding import fold
-from ccl_assets.evidence.note_windows import approximate_token_count
-from ccl_assets.evidence.refinement import (
+from ccl_assets.evidence.silver.refinement import (
     CodeCandidates,
     by_code,
     read_bullets,
@@ -14,9 +12,11 @@ from ccl_assets.evidence.refinement import (
     silver_rows,
     unknown_phrases,
 )
-from ccl_assets.evidence.rewording import THRESHOLD, Nearest
+from ccl_assets.evidence.silver.rewording import THRESHOLD, Nearest
 from ccl_assets.evidence.tables import SILVER_PAIRS
 from ccl_assets.prompts import load_prompt
+from ccl_assets.text.folding import fold
+from ccl_assets.text.windows import approximate_token_count
 
 ITEM = CodeCandidates(
     "I10", "Essential (primary) hypertension", (("HTN", 41), ("hypertension", 30)), ("High blood pressure",), True

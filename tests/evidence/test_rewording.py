@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ccl_assets.evidence.rewording import THRESHOLD, nearest_known
-from ccl_assets.resources.embedder import Embedder
+from ccl_assets.evidence.silver.rewording import THRESHOLD, nearest_known
+from ccl_assets.resources.embedding.embedder import Embedder
 
 # Made up by hand, judged by the packaged encoder: wordings of one finding, and twins that only look alike.
 REWORDINGS = [

@@ -8,13 +8,14 @@ import pytest
 
 from ccl_assets.contracts import CONTRACTS
 from ccl_assets.corpora.note_shards import note_shard
-from ccl_assets.evidence.silver_assets import ASSETS
+from ccl_assets.corpora.partitions import CORPUS
+from ccl_assets.evidence.silver.assets import ASSETS
 from ccl_assets.evidence.tables import CANDIDATES, EXTRACTIONS, SILVER_PAIRS
-from ccl_assets.icd.release import ReleaseFile
-from ccl_assets.icd.tabular import parse_tabular
+from ccl_assets.icd.partitions import CHAPTER
+from ccl_assets.icd.release.contents import ReleaseFile
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
 from ccl_assets.io_managers.delta_tables import DeltaTables
 from ccl_assets.io_managers.table_io_manager import TableIOManager
-from ccl_assets.partitions import CHAPTER, CORPUS
 from ccl_assets.resources.text_generation.scripted import ScriptedGenerator
 
 CIRCULATORY = "09_I00-I99"

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccl_assets.evidence.families import families
-from ccl_assets.evidence.synthesis import PHRASES_PER_FAMILY, ROUNDS, Synthesis, uncovered_families
+from ccl_assets.evidence.synthetic.families import families
+from ccl_assets.evidence.synthetic.synthesis import PHRASES_PER_FAMILY, ROUNDS, Synthesis, uncovered_families
 from ccl_assets.evidence.tables import SYNTHETIC_PAIRS
 from ccl_assets.prompts import load_prompt
-from ccl_assets.resources.completion_store import CompletionStore
 from ccl_assets.resources.text_generation.requests import Completion
 from ccl_assets.resources.text_generation.scripted import ScriptedFailureError, ScriptedGenerator
+from ccl_assets.resources.text_generation.store import CompletionStore
 from ccl_assets.resources.text_generation.stored import StoredTextGenerator
 
 PROMPT = load_prompt("evidence_synthesis")

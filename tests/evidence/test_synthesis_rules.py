@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccl_assets.evidence.clinical_words import clinical_words, words_said
-from ccl_assets.evidence.fallback import fallback_phrases, plain_title
-from ccl_assets.evidence.families import families
-from ccl_assets.evidence.synthesis_rules import REASONS, Refusal, Subject, refusal
-from ccl_assets.evidence.title_match import TitleMatch
+from ccl_assets.evidence.synthetic.fallback import fallback_phrases
+from ccl_assets.evidence.synthetic.families import families
+from ccl_assets.evidence.synthetic.rules import REASONS, Refusal, Subject, refusal
+from ccl_assets.evidence.synthetic.title_match import TitleMatch
 from ccl_assets.icd.ontology import Ontology
-from ccl_assets.icd.release import open_release
+from ccl_assets.icd.release.contents import open_release
 from ccl_assets.icd.tables import CODES
-from ccl_assets.icd.tabular import parse_tabular
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
+from ccl_assets.text.clinical_words import clinical_words, words_said
+from ccl_assets.text.plain_titles import plain_title
 
 TIBIA, THUMB, HIP, PALM = "S82.201", "S61.011", "M97.01", "T23.051"
 HEATSTROKE, HEART, CUT_HEART, BRAIN = "T67.02", "S26.91", "S26.12", "S06.0X1"

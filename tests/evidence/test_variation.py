@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccl_assets.evidence.folding import fold
-from ccl_assets.evidence.side_words import sides
-from ccl_assets.evidence.variation import Variation, vary
+from ccl_assets.evidence.synthetic.variation import Variation, vary
+from ccl_assets.text.folding import fold
+from ccl_assets.text.sides import sides
 
 RIGHT, LEFT, BOTH, OPEN = (Variation(side) for side in ("right", "left", "bilateral", "unspecified"))
 FIRST, SECOND, THIRD, ANY = (Variation(trimester=each) for each in ("first", "second", "third", "unspecified"))

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ccl_assets.icd.ontology import Ontology
-from ccl_assets.icd.release import Release, ReleaseFile, open_release, packaged_release_path
+from ccl_assets.icd.release.contents import Release, ReleaseFile, open_release, packaged_release_path
 from ccl_assets.icd.tables import CODES
-from ccl_assets.icd.tabular import Tabular, parse_tabular
+from ccl_assets.icd.tabular.tabular_list import Tabular, parse_tabular
 
 HEAD = '<?xml version="1.0" encoding="utf-8"?>\n<ICD10CM.tabular>\n<version>2026</version>\n'
 

@@ -2,15 +2,15 @@
 
 import pytest
 
-from ccl_assets.evidence.gold import IndexReferences, gold_pairs
-from ccl_assets.icd.chapter_terms import ChapterTerms
+from ccl_assets.evidence.gold.pairs import IndexReferences, gold_pairs
 from ccl_assets.icd.chapters import CHAPTER_KEYS, chapter_of
-from ccl_assets.icd.cross_references import resolve
-from ccl_assets.icd.index import SOURCES, parse_index
+from ccl_assets.icd.index.alphabetic_index import SOURCES, parse_index
+from ccl_assets.icd.index.chapter_terms import ChapterTerms
+from ccl_assets.icd.index.cross_references import resolve
 from ccl_assets.icd.ontology import Ontology
-from ccl_assets.icd.release import open_release
+from ccl_assets.icd.release.contents import open_release
 from ccl_assets.icd.tables import CODES, INDEX_TERMS
-from ccl_assets.icd.tabular import parse_tabular
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
 
 CIRCULATORY, RESPIRATORY = "09_I00-I99", "10_J00-J99"
 

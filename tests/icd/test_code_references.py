@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccl_assets.icd.code_references import find_references, located_references
+from ccl_assets.icd.instructions.code_references import find_references, located_references
 
 KNOWN = (
     "A00 A74 B01 B09 B27 B27.0 B27.9 C00 C96 C91.0 C95.9 D51 E08 E11 E11.9 E13 E53.8 F10 F11 F19 F98.2 F98.3 I20 I25 I50.2 "

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccl_assets.icd.conversion_table import Reference, parse_conversion_table
-from ccl_assets.icd.release import ReleaseError, ReleaseFile
+from ccl_assets.icd.changes.conversion_table import Reference, parse_conversion_table
+from ccl_assets.icd.release.contents import ReleaseError, ReleaseFile
 
 HEADS = ("Current code assignment", "Effective", "Previous Code(s) Assignment")
 

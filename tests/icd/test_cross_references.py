@@ -4,11 +4,11 @@ from collections import Counter
 
 import pytest
 
-from ccl_assets.icd.cross_references import follow, resolve, unresolved_by_reason
-from ccl_assets.icd.index import SOURCES, parse_index
-from ccl_assets.icd.index_words import one_edit_apart
-from ccl_assets.icd.reference_resolution import OUTCOMES, RESOLVED
-from ccl_assets.icd.release import ReleaseFile
+from ccl_assets.icd.index.alphabetic_index import SOURCES, parse_index
+from ccl_assets.icd.index.cross_references import follow, resolve, unresolved_by_reason
+from ccl_assets.icd.index.reference_resolution import OUTCOMES, RESOLVED
+from ccl_assets.icd.index.words import one_edit_apart
+from ccl_assets.icd.release.contents import ReleaseFile
 from ccl_assets.icd.tables import INDEX_TERMS
 
 HEADS = (

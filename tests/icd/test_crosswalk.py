@@ -5,12 +5,12 @@ from functools import cache
 
 import pytest
 
-from ccl_assets.icd.conversion_table import ConversionRow, ConversionTable, Reference, parse_conversion_table
-from ccl_assets.icd.crosswalk import Crosswalk, PreviousCodes, build_crosswalk
+from ccl_assets.icd.changes.conversion_table import ConversionRow, ConversionTable, Reference, parse_conversion_table
+from ccl_assets.icd.changes.crosswalk import Crosswalk, PreviousCodes, build_crosswalk
 from ccl_assets.icd.ontology import Ontology
-from ccl_assets.icd.release import ReleaseFile
+from ccl_assets.icd.release.contents import ReleaseFile
 from ccl_assets.icd.tables import CODES, CROSSWALK
-from ccl_assets.icd.tabular import parse_tabular
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
 from ccl_assets.io_managers.delta_tables import DeltaTables, content_hash
 
 SEVENTH = '<sevenChrDef><extension char="A">initial encounter</extension><extension char="S">sequela</extension></sevenChrDef>'

@@ -7,10 +7,10 @@ import pypdfium2
 import pytest
 
 from ccl_assets.icd.chapters import CHAPTERS
-from ccl_assets.icd.guidelines import chapter_guidelines, headings_not_found, parse_guidelines
-from ccl_assets.icd.guidelines_pdf import Line
-from ccl_assets.icd.guidelines_text import Layout, join_lines
-from ccl_assets.icd.release import ReleaseError, ReleaseFile
+from ccl_assets.icd.guidelines.pdf import Line
+from ccl_assets.icd.guidelines.sections import chapter_guidelines, headings_not_found, parse_guidelines
+from ccl_assets.icd.guidelines.text import Layout, join_lines
+from ccl_assets.icd.release.contents import ReleaseError, ReleaseFile
 from ccl_assets.icd.tables import GUIDELINES
 
 SECTION_COUNTS = {2025: 486, 2026: 491}

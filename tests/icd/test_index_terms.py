@@ -7,8 +7,8 @@ from functools import cache
 
 import pytest
 
-from ccl_assets.icd.index import SOURCES, parse_index
-from ccl_assets.icd.release import ReleaseError, ReleaseFile
+from ccl_assets.icd.index.alphabetic_index import SOURCES, parse_index
+from ccl_assets.icd.release.contents import ReleaseError, ReleaseFile
 from ccl_assets.icd.tables import INDEX_TERMS
 
 HEADS = "".join(

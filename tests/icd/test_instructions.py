@@ -5,11 +5,11 @@ from itertools import pairwise
 
 import pytest
 
-from ccl_assets.icd.code_references import Reference
-from ccl_assets.icd.instructions import Instructions
+from ccl_assets.icd.instructions.code_references import Reference
+from ccl_assets.icd.instructions.lookup import Instructions
 from ccl_assets.icd.ontology import Ontology
 from ccl_assets.icd.tables import CODES, INSTRUCTIONS
-from ccl_assets.icd.tabular import Tabular, parse_tabular
+from ccl_assets.icd.tabular.tabular_list import Tabular, parse_tabular
 
 
 def build(tabular: Tabular) -> Instructions:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccl_assets.icd import release_archives
-from ccl_assets.icd.release import (
+from ccl_assets.icd.release import archives as release_archives
+from ccl_assets.icd.release.contents import (
     ROLES,
     ReleaseError,
     ReleaseFile,
@@ -20,8 +20,8 @@ from ccl_assets.icd.release import (
     packaged_release_path,
     release_source_files,
 )
-from ccl_assets.icd.release_roles import statement
-from ccl_assets.icd.xml_documents import iterate_xml
+from ccl_assets.icd.release.roles import statement
+from ccl_assets.icd.release.xml_documents import iterate_xml
 
 TABULAR = b"<ICD10CM.tabular><version>2026</version><title>Tabular</title></ICD10CM.tabular>"
 INDEX = b"<ICD10CM.index><version>2026</version><title>Index to Diseases and Injuries</title></ICD10CM.index>"
@@ -256,7 +256,8 @@ def test_large_files_that_cannot_be_of_a_release_are_not_read_whole(folder, monk
 
 def test_neither_pdf_nor_excel_library_is_loaded_before_a_release_needs_it():
     script = (
-        "import sys, ccl_assets.resources.release_source; from ccl_assets.icd.release import open_release; open_release();"
+        "import sys, ccl_assets.resources.releases.source;"
+        "from ccl_assets.icd.release.contents import open_release; open_release();"
         "print([name for name in ('pypdfium2', 'openpyxl', 'lxml') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -9,11 +9,11 @@ import pytest
 
 from ccl_assets.contracts import CONTRACTS
 from ccl_assets.icd import assets as icd
-from ccl_assets.icd.release import Release, ReleaseFile
-from ccl_assets.icd.release_diff import Edition, change_counts, first_changes, plain, release_diff, release_order
-from ccl_assets.icd.release_diff_assets import ASSETS
+from ccl_assets.icd.change_assets import ASSETS
+from ccl_assets.icd.changes.diff import Edition, change_counts, first_changes, plain, release_diff, release_order
+from ccl_assets.icd.release.contents import Release, ReleaseFile
 from ccl_assets.icd.tables import CODES, CROSSWALK, INSTRUCTIONS, RELEASE, RELEASE_DIFF
-from ccl_assets.icd.tabular import order_file_codes, parse_tabular
+from ccl_assets.icd.tabular.tabular_list import order_file_codes, parse_tabular
 from ccl_assets.io_managers.delta_tables import DeltaTables
 from ccl_assets.io_managers.table_io_manager import TableIOManager
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccl_assets.icd.release import open_release
-from ccl_assets.icd.seventh_character import Exception7th, expand, is_extensible
-from ccl_assets.icd.tabular import parse_tabular
+from ccl_assets.icd.release.contents import open_release
+from ccl_assets.icd.tabular.seventh_character import Exception7th, expand, is_extensible
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
 
 ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 STEMS = st.builds(

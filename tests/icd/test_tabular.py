@@ -14,9 +14,9 @@ from ccl_assets.icd.checks import (
 )
 from ccl_assets.icd.code_placement import in_block
 from ccl_assets.icd.ontology import Ontology
-from ccl_assets.icd.release import ReleaseError, ReleaseFile, open_release
+from ccl_assets.icd.release.contents import ReleaseError, ReleaseFile, open_release
 from ccl_assets.icd.tables import CODES, INSTRUCTIONS
-from ccl_assets.icd.tabular import TabularReader, order_file_codes, parse_tabular
+from ccl_assets.icd.tabular.tabular_list import TabularReader, order_file_codes, parse_tabular
 
 OFFICIAL_COUNTS = {2016: (69_823, 91_737), 2017: (71_486, 93_830), 2025: (74_260, 97_584), 2026: (74_719, 98_186)}
 

@@ -12,8 +12,8 @@ import dagster as dg
 
 from ccl_assets.io_managers.delta_tables import DeltaTables
 from ccl_assets.io_managers.table_io_manager import TableIOManager
-from ccl_assets.table_asset import TableResult, inputs, table_asset
-from ccl_assets.table_contract import INTEGER, STRING, Column, TableContract
+from ccl_assets.lakehouse.table_asset import TableResult, inputs, table_asset
+from ccl_assets.tables.contract import INTEGER, STRING, Column, TableContract
 
 FOLDER = Path(os.environ["BACKFILL_FOLDER"])
 CHAPTERS = ("A", "B", "C", "D", "E")

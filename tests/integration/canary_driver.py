@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from ccl_assets.refresh import prepare_instance
+from ccl_assets.refresh.instance import prepare_instance
 
 home = Path(os.environ["CCL_HOME"])
 dagster_home = prepare_instance(home)
@@ -22,17 +22,18 @@ logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
 
 import dagster as dg  # noqa: E402
 
-from ccl_assets import frontier  # noqa: E402
 from ccl_assets.contracts import CONTRACTS  # noqa: E402
+from ccl_assets.corpora.partitions import CORPUS, NOTE_SHARD  # noqa: E402
 from ccl_assets.definitions import defs  # noqa: E402
-from ccl_assets.frontier import Target  # noqa: E402
+from ccl_assets.icd.partitions import CHAPTER  # noqa: E402
 from ccl_assets.io_managers.delta_tables import DeltaTables  # noqa: E402
 from ccl_assets.io_managers.table_io_manager import TableIOManager  # noqa: E402
-from ccl_assets.partitions import CHAPTER, CORPUS, NOTE_SHARD  # noqa: E402
-from ccl_assets.resources.language_models import LanguageModels  # noqa: E402
+from ccl_assets.lakehouse.table_asset import TableResult, table_asset  # noqa: E402
+from ccl_assets.refresh import frontier  # noqa: E402
+from ccl_assets.refresh.frontier import Target  # noqa: E402
+from ccl_assets.resources.models.language_models import LanguageModels  # noqa: E402
 from ccl_assets.resources.settings import settings  # noqa: E402
-from ccl_assets.table_asset import TableResult, table_asset  # noqa: E402
-from ccl_assets.table_contract import INTEGER, STRING, Column, TableContract  # noqa: E402
+from ccl_assets.tables.contract import INTEGER, STRING, Column, TableContract  # noqa: E402
 
 frontier._QUIET = {"loggers": {"console": {"config": {"log_level": "DEBUG"}}}}
 MARKER = os.environ["CANARY"]

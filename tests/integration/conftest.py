@@ -10,16 +10,16 @@ import pytest
 from ccl_assets.contracts import CONTRACTS
 from ccl_assets.corpora.assets import corpus_versions
 from ccl_assets.corpora.loaders import load
-from ccl_assets.frontier import find_frontier, materialize, observe, refresh
-from ccl_assets.icd.release import open_release
-from ccl_assets.icd.release_diff_assets import previous_release_version
+from ccl_assets.icd.change_assets import previous_release_version
+from ccl_assets.icd.release.contents import open_release
 from ccl_assets.io_managers.delta_tables import DeltaTables
 from ccl_assets.io_managers.faiss_index import FaissIndexIOManager
 from ccl_assets.io_managers.table_io_manager import TableIOManager
+from ccl_assets.refresh.frontier import find_frontier, materialize, observe, refresh
 from ccl_assets.resources.corpus_paths import CorpusPaths
 from ccl_assets.resources.file_hashes import FileHashes
-from ccl_assets.resources.release_source import ReleaseSource
-from ccl_assets.resources.release_store import ReleaseStore
+from ccl_assets.resources.releases.source import ReleaseSource
+from ccl_assets.resources.releases.store import ReleaseStore
 
 
 class Lakehouse:

@@ -12,8 +12,8 @@ import dagster as dg
 import pytest
 
 from ccl_assets.contracts import CONTRACTS
-from ccl_assets.instance import open_instance, prepare_instance
 from ccl_assets.io_managers.delta_tables import DeltaTables
+from ccl_assets.refresh.instance import open_instance, prepare_instance
 
 pytestmark = pytest.mark.slow
 FINISHED = {"COMPLETED", "COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED"}

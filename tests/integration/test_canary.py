@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from ccl_assets.corpora.loaders import CorpusPaths, load
-from ccl_assets.icd.release import open_release
+from ccl_assets.icd.release.contents import open_release
 
 MARKER = "ZQXCANARY7F3K"
 NOTE = f"{MARKER} seen with {MARKER} hypertension on {MARKER} pills, and {MARKER} heart failure of {MARKER} origin. {MARKER}"

@@ -3,12 +3,12 @@
 import dagster as dg
 import pytest
 
-from ccl_assets.frontier import Frontier, Target, find_frontier, materialize, observe, refresh
-from ccl_assets.gate import Gate
 from ccl_assets.io_managers.delta_tables import DeltaTables
 from ccl_assets.io_managers.table_io_manager import TableIOManager
-from ccl_assets.table_asset import Input, TableResult, inputs, table_asset, table_multi_asset
-from ccl_assets.table_contract import INTEGER, STRING, Column, TableContract
+from ccl_assets.lakehouse.table_asset import Input, TableResult, inputs, table_asset, table_multi_asset
+from ccl_assets.refresh.frontier import Frontier, Target, find_frontier, materialize, observe, refresh
+from ccl_assets.tables.contract import INTEGER, STRING, Column, TableContract
+from ccl_assets.tables.gate import Gate
 
 CHAPTERS = ("A", "B")
 CHAPTER = dg.StaticPartitionsDefinition(list(CHAPTERS))

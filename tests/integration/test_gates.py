@@ -20,17 +20,17 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from ccl_assets import frontier
 from ccl_assets.contracts import CONTRACTS
 from ccl_assets.corpora.loaders import CorpusPaths, load
-from ccl_assets.frontier import Target
-from ccl_assets.icd.release import ReleaseFile, open_release
+from ccl_assets.icd.release.contents import ReleaseFile, open_release
 from ccl_assets.io_managers.artifact_directory import ArtifactDirectoryIOManager
 from ccl_assets.io_managers.faiss_index import FaissIndexIOManager
+from ccl_assets.refresh import frontier
+from ccl_assets.refresh.frontier import Target
+from ccl_assets.refresh.selection import Selection
 from ccl_assets.resources.settings import settings
 from ccl_assets.resources.text_generation.scripted import ScriptedGenerator
-from ccl_assets.selection import Selection
-from ccl_assets.sft.training_log import LOG_FILE
+from ccl_assets.sft.training.log import LOG_FILE
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("gates")]
 
@@ -135,7 +135,7 @@ def write_releases(folder):
     """A release of few categories with Index and order file, and one of the year before, which has a category more."""
     from lxml import etree
 
-    from ccl_assets.icd.tabular import parse_tabular
+    from ccl_assets.icd.tabular.tabular_list import parse_tabular
 
     found = []
     for year, wanted in ((2026, CATEGORIES), (2025, CATEGORIES | {"R51"})):
@@ -189,7 +189,7 @@ def lakehouse(new_lakehouse, tmp_path_factory):
 
 
 def adapter_module():
-    return importlib.import_module("ccl_assets.sft.adapter")
+    return importlib.import_module("ccl_assets.sft.adapter.directory")
 
 
 def partitions(graph):
@@ -440,7 +440,7 @@ def trained_on_what_is_tested(_, monkeypatch):
 
 def counted_short(_, monkeypatch):
     """Examples are longer than what let them pass."""
-    from ccl_assets.sft import dataset
+    from ccl_assets.sft.dataset import building as dataset
 
     counted = dataset._with_counts
     monkeypatch.setattr(dataset, "_with_counts", lambda example, *_: counted(example, 2048, 1))

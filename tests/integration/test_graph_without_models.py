@@ -4,8 +4,8 @@ import dagster as dg
 import pytest
 
 from ccl_assets.contracts import CONTRACTS
-from ccl_assets.frontier import Target, find_frontier
 from ccl_assets.io_managers.delta_tables import content_hash
+from ccl_assets.refresh.frontier import Target, find_frontier
 
 pytestmark = pytest.mark.xdist_group("graph_without_models")
 ICD = ("release", "codes", "billable_codes", "billable_titles", "instructions", "index_terms", "guidelines")

@@ -11,14 +11,14 @@ import time
 import dagster as dg
 import pytest
 
-from ccl_assets.frontier import Target, materialize, refresh
-from ccl_assets.instance import InstanceError, open_instance, prepare_instance, refuse_second_daemon
 from ccl_assets.io_managers.delta_tables import DeltaTables
 from ccl_assets.io_managers.table_io_manager import TableIOManager
-from ccl_assets.lost_partitions import StoredPartitions
-from ccl_assets.run_process import RefreshRunningError, end_dead_runs, only_refresh, wait_for_pools
-from ccl_assets.table_asset import Input, TableResult, inputs, table_asset
-from ccl_assets.table_contract import INTEGER, STRING, Column, TableContract
+from ccl_assets.lakehouse.table_asset import Input, TableResult, inputs, table_asset
+from ccl_assets.refresh.frontier import Target, materialize, refresh
+from ccl_assets.refresh.instance import InstanceError, open_instance, prepare_instance, refuse_second_daemon
+from ccl_assets.refresh.lost import StoredPartitions
+from ccl_assets.refresh.processes import RefreshRunningError, end_dead_runs, only_refresh, wait_for_pools
+from ccl_assets.tables.contract import INTEGER, STRING, Column, TableContract
 
 OLDER_REVISION = "16e3655b4d9b"  # a migration of Dagster 1.6
 

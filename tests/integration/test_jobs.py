@@ -7,18 +7,18 @@ from datetime import date
 import dagster as dg
 import pytest
 
-from ccl_assets import jobs
-from ccl_assets.frontier import find_frontier
-from ccl_assets.icd.release import ReleaseError
-from ccl_assets.release_calendar import due_release
-from ccl_assets.releases import release_sources
+from ccl_assets.automation import jobs
+from ccl_assets.automation.sensors import source_files_changed
+from ccl_assets.icd.release.contents import ReleaseError
+from ccl_assets.refresh.frontier import find_frontier
+from ccl_assets.refresh.selection import Selection, SelectionError, Target
+from ccl_assets.releases.calendar import due_release
+from ccl_assets.releases.command import release_sources
 from ccl_assets.resources.corpus_paths import CorpusPaths
 from ccl_assets.resources.file_hashes import FileHashes
-from ccl_assets.resources.release_source import ReleaseSource
-from ccl_assets.resources.release_store import ReleaseStore
+from ccl_assets.resources.releases.source import ReleaseSource
+from ccl_assets.resources.releases.store import ReleaseStore
 from ccl_assets.resources.settings import Settings
-from ccl_assets.selection import Selection, SelectionError, Target
-from ccl_assets.sensors import source_files_changed
 
 CHAPTERS = ("A", "B")
 PARENTS = {
@@ -74,7 +74,7 @@ class Refresh:
 
     def __init__(self, folder):
         self.arguments = folder / "arguments.json"
-        self.script = folder / "refresh.py"
+        self.script = folder / "refresh/command.py"
         self.answer(["wave 1: 1 runs", "1 partitions materialized in 0 s"], 0)
 
     def answer(self, lines, status):
@@ -208,7 +208,7 @@ class TestActiveRelease:
         assert home.store.activate("FY2026").label == "FY2026"
 
     def test_the_command_activates_and_lists(self, home, monkeypatch, capsys):
-        from ccl_assets import releases
+        from ccl_assets.releases import command as releases
 
         monkeypatch.setattr(releases, "settings", lambda: home.settings)
         assert releases.main(["activate", "FY2026"]) == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ccl_assets.groups import group_of
+from ccl_assets.lakehouse.groups import group_of
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "asset_graph.json"
 HEAVY = (
@@ -109,8 +109,8 @@ def test_only_recipes_with_spans_wait_for_the_knowledge_base(graph):
     """So that a changed silver chapter re-derives ``scl`` and leaves ``evidence`` as it is."""
     import dagster as dg
 
-    from ccl_assets.frontier import Target, find_frontier
     from ccl_assets.icd.chapters import CHAPTER_KEYS
+    from ccl_assets.refresh.frontier import Target, find_frontier
 
     waiting = find_frontier(graph, dg.DagsterInstance.ephemeral(), {}).waiting
     chapters = {Target("knowledge_base/pairs", key) for key in CHAPTER_KEYS}

@@ -2,10 +2,10 @@
 
 import pytest
 
-from ccl_assets.evidence.gold import EXPANSIONS, coverage_by_step
-from ccl_assets.frontier import Target
+from ccl_assets.evidence.gold.pairs import EXPANSIONS, coverage_by_step
 from ccl_assets.icd.chapters import CHAPTER_KEYS
 from ccl_assets.icd.tables import CODES
+from ccl_assets.refresh.frontier import Target
 
 pytestmark = pytest.mark.slow
 ICD = [

@@ -22,14 +22,17 @@ import dagster as dg
 import numpy as np
 import pytest
 
+from ccl_assets.coding.partitions import SYSTEM
+from ccl_assets.corpora.partitions import CORPUS, NOTE_SHARD
 from ccl_assets.evaluation import assets as evaluation
-from ccl_assets.evidence import silver_assets
-from ccl_assets.frontier import Target, observe
-from ccl_assets.partitions import CHAPTER, CORPUS, NOTE_SHARD, RECIPE, SYSTEM
+from ccl_assets.evidence.silver import assets as silver_assets
+from ccl_assets.icd.partitions import CHAPTER
+from ccl_assets.refresh.frontier import Target, observe
 from ccl_assets.resources import settings as settings_module
 from ccl_assets.resources.corpus_paths import CorpusPaths
 from ccl_assets.resources.text_generation.scripted import ScriptedGenerator
 from ccl_assets.sft import assets as sft
+from ccl_assets.sft.partitions import RECIPE
 
 pytestmark = pytest.mark.slow
 CHAPTERS = ENDOCRINE, CIRCULATORY = "04_E00-E89", "09_I00-I99"

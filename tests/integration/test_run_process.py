@@ -9,15 +9,15 @@ import textwrap
 import dagster as dg
 import pytest
 
-from ccl_assets.refresh import prepare_instance
-from ccl_assets.run_process import PROCESS_TAG, end_dead_runs, process_tag
+from ccl_assets.refresh.instance import prepare_instance
+from ccl_assets.refresh.processes import PROCESS_TAG, end_dead_runs, process_tag
 
 DRIVER = textwrap.dedent(
     """
     import sys, time
     from pathlib import Path
     import dagster as dg
-    from ccl_assets.frontier import Target, materialize
+    from ccl_assets.refresh.frontier import Target, materialize
 
     @dg.asset(key=["small", "asked"], pool="llm")
     def asked():
@@ -26,7 +26,7 @@ DRIVER = textwrap.dedent(
 
     definitions = dg.Definitions(assets=[asked], executor=dg.in_process_executor)
     with dg.DagsterInstance.get() as instance:
-        from ccl_assets.run_process import end_dead_runs
+        from ccl_assets.refresh.processes import end_dead_runs
         print("ended", len(end_dead_runs(instance)), flush=True)
         outcome = materialize(definitions, instance, [Target("small/asked")])
     print("made", *outcome.materialized, flush=True)

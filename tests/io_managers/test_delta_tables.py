@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from ccl_assets.io_managers.delta_tables import DeltaTables, TableMissingError, content_hash
 from ccl_assets.io_managers.table_io_manager import PARTITION, TableIOManager
-from ccl_assets.table_asset import Input, inputs
-from ccl_assets.table_contract import (
+from ccl_assets.lakehouse.table_asset import Input, inputs
+from ccl_assets.tables.contract import (
     INTEGER,
     LONG,
     REAL,
@@ -295,7 +295,7 @@ class TestKeptReads:
 WRITER = """
 import sys
 from ccl_assets.io_managers.delta_tables import DeltaTables
-from ccl_assets.table_contract import INTEGER, STRING, Column, TableContract
+from ccl_assets.tables.contract import INTEGER, STRING, Column, TableContract
 
 contract = TableContract(
     "test/generations", "Rows of one generation per partition.",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ccl_assets.io_managers import row_spool
 from ccl_assets.io_managers.delta_tables import DeltaTables, content_hash
 from ccl_assets.io_managers.row_spool import RowSpool
-from ccl_assets.table_contract import INTEGER, STRING, STRINGS, Column, ContractViolationError, TableContract
+from ccl_assets.tables.contract import INTEGER, STRING, STRINGS, Column, ContractViolationError, TableContract
 
 NOTES = TableContract(
     "test/notes",

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccl_assets.resources.text_generation.answer_grammar import CodeListGrammar
-from ccl_assets.resources.text_generation.answer_guide import AnswerGuide, GrammarError, GuideTokens
+from ccl_assets.resources.text_generation.in_process.answer_guide import AnswerGuide, GrammarError, GuideTokens
 from ccl_assets.resources.text_generation.token_bytes import read_token_bytes
 
 HEADING = "### Codes"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from ccl_assets.resources.base_model_identity import (
+from ccl_assets.resources.models.base_model_identity import (
     BaseModelMismatchError,
     identify,
     require_same_base,

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from ccl_assets.resources.completion_store import CompletionStore, CompletionStoreError
 from ccl_assets.resources.text_generation.requests import Completion
+from ccl_assets.resources.text_generation.store import CompletionStore, CompletionStoreError
 
 ANSWER = Completion("r", "### Evidence\n- häufig\x00", "stop", 10, 4, 1.5)
 ERROR = Completion("r", "", "error", error="HTTP 500")
@@ -132,7 +132,7 @@ def test_threads_share_a_store(store):
 WRITER = """
 import sys
 from pathlib import Path
-from ccl_assets.resources.completion_store import CompletionStore
+from ccl_assets.resources.text_generation.store import CompletionStore
 from ccl_assets.resources.text_generation.requests import Completion
 store = CompletionStore(Path(sys.argv[1]))
 for number in range(int(sys.argv[3])):

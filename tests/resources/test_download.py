@@ -12,9 +12,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from ccl_assets.resources import download as module
-from ccl_assets.resources import download_part
-from ccl_assets.resources.download import DownloadError, DownloadPolicy, download, is_url
+from ccl_assets.resources.releases import download as module
+from ccl_assets.resources.releases import download_part
+from ccl_assets.resources.releases.download import DownloadError, DownloadPolicy, download, is_url
 
 CONTENT = b"PK\x03\x04" + bytes(range(256)) * 4000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

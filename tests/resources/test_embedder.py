@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ccl_assets.resources import embedder as module
-from ccl_assets.resources.embedder import Embedder, EncoderError, packaged_encoder_directory
-from ccl_assets.resources.embedding_store import EmbeddingStore
+from ccl_assets.resources.embedding import embedder as module
+from ccl_assets.resources.embedding.embedder import Embedder, EncoderError, packaged_encoder_directory
+from ccl_assets.resources.embedding.store import EmbeddingStore
 
 
 class CountingEncoder:

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from ccl_assets.resources.embedding_store import EmbeddingStore, EmbeddingStoreError
+from ccl_assets.resources.embedding.store import EmbeddingStore, EmbeddingStoreError
 
 VECTOR = np.arange(4, dtype=np.float32)
 
@@ -96,7 +96,7 @@ WRITER = """
 import sys
 from pathlib import Path
 import numpy as np
-from ccl_assets.resources.embedding_store import EmbeddingStore
+from ccl_assets.resources.embedding.store import EmbeddingStore
 store = EmbeddingStore(Path(sys.argv[1]))
 for number in range(int(sys.argv[3])):
     texts = [f"shared {number}", f"{sys.argv[2]} {number}"]

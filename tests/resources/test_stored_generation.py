@@ -9,10 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from ccl_assets.resources.completion_store import CompletionStore, CompletionStoreError
 from ccl_assets.resources.text_generation.answer_grammar import CodeListGrammar
-from ccl_assets.resources.text_generation.concurrent_answers import THREAD_NAME
-from ccl_assets.resources.text_generation.openai_endpoint import OpenAIEndpoint
+from ccl_assets.resources.text_generation.endpoint.client import OpenAIEndpoint
+from ccl_assets.resources.text_generation.endpoint.concurrent_answers import THREAD_NAME
 from ccl_assets.resources.text_generation.requests import (
     Completion,
     GenerationRequest,
@@ -21,6 +20,7 @@ from ccl_assets.resources.text_generation.requests import (
     TextGenerator,
 )
 from ccl_assets.resources.text_generation.scripted import ScriptedFailureError, ScriptedGenerator
+from ccl_assets.resources.text_generation.store import CompletionStore, CompletionStoreError
 from ccl_assets.resources.text_generation.stored import RestrictedTextError, StoredTextGenerator
 
 
@@ -259,7 +259,7 @@ def test_a_backend_that_forgets_or_repeats_still_gives_each_request_one_completi
 RUN = """
 import sys
 from pathlib import Path
-from ccl_assets.resources.completion_store import CompletionStore
+from ccl_assets.resources.text_generation.store import CompletionStore
 from ccl_assets.resources.text_generation.requests import GenerationRequest, Message
 from ccl_assets.resources.text_generation.scripted import ScriptedGenerator
 from ccl_assets.resources.text_generation.stored import StoredTextGenerator
@@ -306,8 +306,8 @@ def test_a_scripted_kill_ends_the_process(tmp_path):
 MINE = """
 import sys
 from pathlib import Path
-from ccl_assets.resources.completion_store import CompletionStore
-from ccl_assets.resources.text_generation.openai_endpoint import OpenAIEndpoint
+from ccl_assets.resources.text_generation.store import CompletionStore
+from ccl_assets.resources.text_generation.endpoint.client import OpenAIEndpoint
 from ccl_assets.resources.text_generation.requests import GenerationRequest, LazyRequests, Message
 from ccl_assets.resources.text_generation.stored import StoredTextGenerator
 

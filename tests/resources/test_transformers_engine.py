@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from ccl_assets.resources.text_generation import loaded_model
 from ccl_assets.resources.text_generation.chat_template import encode_prompt
-from ccl_assets.resources.text_generation.decoding import Row, decode_batch, shared_prefix_length
+from ccl_assets.resources.text_generation.in_process import loaded_model
+from ccl_assets.resources.text_generation.in_process.decoding import Row, decode_batch, shared_prefix_length
+from ccl_assets.resources.text_generation.in_process.transformers_engine import TransformersEngine, plan_batches
 from ccl_assets.resources.text_generation.requests import GenerationParameters, GenerationRequest, TextGenerator
-from ccl_assets.resources.text_generation.transformers_engine import TransformersEngine, plan_batches
 
 PROMPTS = ["a", "patient with fever and chills", "no acute distress. " * 5, "x" * 40, "Hypertension, well controlled"]
 
@@ -239,7 +239,7 @@ def test_samples_of_a_prompt_differ_and_each_repeats(engine, ask):
 
 
 def test_requests_are_taken_some_hundred_at_a_time(engine, ask, monkeypatch):
-    monkeypatch.setattr("ccl_assets.resources.text_generation.transformers_engine._SORTED_TOGETHER", 3)
+    monkeypatch.setattr("ccl_assets.resources.text_generation.in_process.transformers_engine._SORTED_TOGETHER", 3)
     made = []
     generated = engine.generate(made.append(n) or ask(f"r{n}", max_tokens=2) for n in range(7))
     next(generated)

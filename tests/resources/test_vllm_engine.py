@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from ccl_assets.resources.text_generation.requests import TextGenerator
-from ccl_assets.resources.text_generation.vllm_engine import VLLMEngine
+from ccl_assets.resources.text_generation.vllm import VLLMEngine
 
 
 class FakeLLM:
@@ -96,7 +96,7 @@ def test_token_probabilities_are_those_of_the_tokens_chosen(vllm, random_llama, 
 
 
 def test_requests_are_taken_call_by_call(vllm, random_llama, ask, monkeypatch):
-    monkeypatch.setattr("ccl_assets.resources.text_generation.vllm_engine._REQUESTS_PER_CALL", 4)
+    monkeypatch.setattr("ccl_assets.resources.text_generation.vllm._REQUESTS_PER_CALL", 4)
     made = []
     generated = VLLMEngine(random_llama).generate(made.append(n) or ask(f"r{n}") for n in range(10))
     next(generated)

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from ccl_assets.sft.recipes import LoraSettings, TrainingSettings
-from ccl_assets.sft.training_config import TrainingConfig
+from ccl_assets.sft.training.config import TrainingConfig
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # the tests' own switch: nothing here may reach for the hub
 

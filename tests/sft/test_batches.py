@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccl_assets.sft.batches import BatchPlan, deal, pack, plan_steps
+from ccl_assets.sft.training.batches import BatchPlan, deal, pack, plan_steps
 
 LENGTHS = st.lists(st.integers(1, 900), min_size=1, max_size=60)
 

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccl_assets.coding.output_format import parse_coding
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
 from ccl_assets.evidence.tables import KNOWLEDGE_BASE_PAIRS
+from ccl_assets.prompts.coding_format import parse_coding
 from ccl_assets.sft import checks
-from ccl_assets.sft.dataset import DatasetAccount, Sources, dataset_rows, span_examples
-from ccl_assets.sft.encoding import TokenCounter
-from ccl_assets.sft.examples import LeftOut
-from ccl_assets.sft.jsonl_export import ExportError, export_dataset, read_jsonl
+from ccl_assets.sft.dataset.building import DatasetAccount, Sources, dataset_rows, span_examples
+from ccl_assets.sft.dataset.encoding import TokenCounter
+from ccl_assets.sft.dataset.examples import LeftOut
+from ccl_assets.sft.dataset.jsonl_export import ExportError, export_dataset, read_jsonl
+from ccl_assets.sft.dataset.span_sampling import sample_pairs
 from ccl_assets.sft.recipes import DocumentMix, SpanMix, load_recipe
-from ccl_assets.sft.sections import split_by_sections
-from ccl_assets.sft.span_sampling import sample_pairs
 from ccl_assets.sft.tables import DATASET
+from ccl_assets.text.section_cuts import split_by_sections
 
 TITLES = {
     "I10": "Essential (primary) hypertension",
@@ -482,7 +482,7 @@ def test_a_full_disk_leaves_the_earlier_export_and_nothing_half_written(tmp_path
                 raise OSError(errno.ENOSPC, "No space left on device")
             return super().write(data)
 
-    from ccl_assets.sft import jsonl_export
+    from ccl_assets.sft.dataset import jsonl_export
 
     monkeypatch.setattr(
         jsonl_export.tempfile,

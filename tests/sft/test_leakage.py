@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccl_assets.corpora.loaders import CorpusPaths, load
-from ccl_assets.sft.leakage import CONTAINMENT_THRESHOLD, MIN_WORDS, TestNotes, find_near_duplicates, shingles, words_of
+from ccl_assets.sft.dataset.leakage import (
+    CONTAINMENT_THRESHOLD,
+    MIN_WORDS,
+    TestNotes,
+    find_near_duplicates,
+    shingles,
+    words_of,
+)
 
 WORDS = [f"word{i}" for i in range(3000)]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ccl_assets.sft.batches import BatchPlan, plan_steps
-from ccl_assets.sft.encoding import EncodedExample
+from ccl_assets.sft.dataset.encoding import EncodedExample
+from ccl_assets.sft.training.batches import BatchPlan, plan_steps
 
 LENGTHS = ((23, 5), (9, 2), (40, 31), (12, 11))
 
@@ -41,7 +41,7 @@ def gradients(model, loss):
 def test_a_packed_row_has_the_loss_and_gradients_of_its_examples(adapted_model, examples):
     import torch
 
-    from ccl_assets.sft.packing import packed_row, summed_loss
+    from ccl_assets.sft.training.packing import packed_row, summed_loss
 
     packed = summed_loss(adapted_model, packed_row(examples))
     apart = sum(summed_loss(adapted_model, packed_row([example])) for example in examples)
@@ -57,7 +57,7 @@ def test_a_packed_row_has_the_loss_and_gradients_of_its_examples(adapted_model, 
 
 
 def test_labels_of_a_row_are_the_completions_and_end_tokens(examples):
-    from ccl_assets.sft.packing import packed_row
+    from ccl_assets.sft.training.packing import packed_row
 
     row = packed_row(examples)
     learned = [token for token in row["labels"][0].tolist() if token != -100]
@@ -68,14 +68,14 @@ def test_labels_of_a_row_are_the_completions_and_end_tokens(examples):
 
 
 def test_a_row_without_examples_teaches_nothing_but_reaches_every_weight(adapted_model):
-    from ccl_assets.sft.packing import packed_row, summed_loss
+    from ccl_assets.sft.training.packing import packed_row, summed_loss
 
     loss = summed_loss(adapted_model, packed_row([]))
     assert loss == 0 and all((gradient == 0).all() for gradient in gradients(adapted_model, loss))
 
 
 def test_a_model_that_sees_across_the_border_of_examples_is_found_out(adapted_model, monkeypatch):
-    from ccl_assets.sft.packing import keeps_examples_apart
+    from ccl_assets.sft.training.packing import keeps_examples_apart
 
     assert keeps_examples_apart(adapted_model)
     forward = type(adapted_model).forward
@@ -94,7 +94,7 @@ def test_a_model_that_sees_across_the_border_of_examples_is_found_out(adapted_mo
 def test_a_model_that_cannot_choose_its_logits_has_the_same_loss(adapted_model, examples, monkeypatch):
     import torch
 
-    from ccl_assets.sft import packing
+    from ccl_assets.sft.training import packing
 
     expected = packing.summed_loss(adapted_model, packing.packed_row(examples))
     monkeypatch.setattr(packing, "_can_choose_logits", lambda model: False)

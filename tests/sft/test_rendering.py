@@ -7,9 +7,9 @@ from ccl_assets.coding.prediction import NoteToCode
 from ccl_assets.coding.systems import SYSTEMS, Ingredients, build_system
 from ccl_assets.prompts import load_prompt
 from ccl_assets.resources.text_generation.chat_template import encode_prompt, render_prompt
-from ccl_assets.sft.dataset import SPAN_PROMPT, DatasetAccount, document_examples, span_examples
-from ccl_assets.sft.encoding import TokenCounter, encode_example, encode_examples, masked_markdown
-from ccl_assets.sft.planned_notes import CodedSpan, PlannedNote
+from ccl_assets.sft.dataset.building import SPAN_PROMPT, DatasetAccount, document_examples, span_examples
+from ccl_assets.sft.dataset.encoding import TokenCounter, encode_example, encode_examples, masked_markdown
+from ccl_assets.sft.dataset.planned_notes import CodedSpan, PlannedNote
 from ccl_assets.sft.recipes import load_recipe
 
 NOTE = "\n\n Hx: HTN,  <|end|> T2DM.\r\n\tµg ≥ 5 {{ note }} \n"

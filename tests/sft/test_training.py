@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from ccl_assets.resources.base_model_identity import require_same_base
+from ccl_assets.resources.models.base_model_identity import require_same_base
 from ccl_assets.resources.text_generation.chat_template import render_prompt
-from ccl_assets.sft.adapter import AdapterError, adapter_sha256, check_adapter_loads, read_summary
-from ccl_assets.sft.disk_space import DiskFullError
-from ccl_assets.sft.encoded_file import ExampleTooLongError, encode_file
-from ccl_assets.sft.encoding import encode_example
+from ccl_assets.sft.adapter.directory import AdapterError, adapter_sha256, check_adapter_loads, read_summary
+from ccl_assets.sft.dataset.encoded_file import ExampleTooLongError, encode_file
+from ccl_assets.sft.dataset.encoding import encode_example
 from ccl_assets.sft.recipes import LoraSettings
-from ccl_assets.sft.training import train
-from ccl_assets.sft.training_config import TrainingConfig
-from ccl_assets.sft.training_log import is_falling, read_training_log
+from ccl_assets.sft.training.config import TrainingConfig
+from ccl_assets.sft.training.disk_space import DiskFullError
+from ccl_assets.sft.training.log import is_falling, read_training_log
+from ccl_assets.sft.training.process import train
 
 ROWS = [
     {
@@ -140,7 +140,7 @@ def test_poisoned_weights_stop_the_run_and_leave_nothing(make_config, reporter, 
     import torch
     from safetensors.torch import load_file, save_file
 
-    from ccl_assets.sft.completion_trainer import NonFiniteLossError
+    from ccl_assets.sft.training.completion_trainer import NonFiniteLossError
 
     base = Path(shutil.copytree(tiny_model, tmp_path / "poisoned"))
     weights = load_file(base / "model.safetensors")
@@ -153,7 +153,7 @@ def test_poisoned_weights_stop_the_run_and_leave_nothing(make_config, reporter, 
 
 
 def test_a_run_that_diverges_leaves_the_earlier_adapter_in_place(make_config, reporter):
-    from ccl_assets.sft.completion_trainer import NonFiniteLossError
+    from ccl_assets.sft.training.completion_trainer import NonFiniteLossError
 
     config = make_config(max_steps=2)
     train(config, reporter)
@@ -168,7 +168,7 @@ def test_a_run_that_diverges_leaves_the_earlier_adapter_in_place(make_config, re
 def test_a_last_step_that_breaks_the_weights_is_noticed_though_no_loss_saw_it():
     import torch
 
-    from ccl_assets.sft.completion_trainer import NonFiniteLossError, require_finite_weights
+    from ccl_assets.sft.training.completion_trainer import NonFiniteLossError, require_finite_weights
 
     layer = torch.nn.Linear(2, 2)
     require_finite_weights(layer)

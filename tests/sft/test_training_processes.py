@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from ccl_assets.resources.trainer import Trainer
-from ccl_assets.sft.adapter import read_summary
+from ccl_assets.resources.models.trainer import Trainer
+from ccl_assets.sft.adapter.directory import read_summary
 from ccl_assets.sft.recipes import LoraSettings
-from ccl_assets.sft.training import train
-from ccl_assets.sft.training_log import read_training_log
+from ccl_assets.sft.training.log import read_training_log
+from ccl_assets.sft.training.process import train
 
 pytestmark = pytest.mark.slow
 ONE_THREAD = Trainer(threads=1)

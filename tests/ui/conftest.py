@@ -37,7 +37,7 @@ def small_release(folder: Path) -> Path:
     """The packaged Tabular List, two categories of each chapter."""
     from lxml import etree
 
-    from ccl_assets.icd.release import open_release
+    from ccl_assets.icd.release.contents import open_release
 
     root = etree.fromstring(open_release().tabular.content)
     for chapter in root.iterfind("chapter"):

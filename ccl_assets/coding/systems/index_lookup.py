@@ -7,10 +7,10 @@ from time import perf_counter
 
 from ccl_assets.coding.coding_system import Ingredients, SystemDescription
 from ccl_assets.coding.index_lookup_terms import TermTable
-from ccl_assets.coding.negation import excluded_words
-from ccl_assets.coding.note_tokens import Break, NoteTokens, tokenize
 from ccl_assets.coding.prediction import CodedNote, NoteToCode, PredictedCode
-from ccl_assets.evidence.grounding import VERBATIM
+from ccl_assets.text.grounding import VERBATIM
+from ccl_assets.text.negation import excluded_words
+from ccl_assets.text.note_tokens import Break, NoteTokens, tokenize
 
 
 class IndexLookup:

@@ -174,8 +174,8 @@ def _gzip(content: bytes) -> bytes:
 
 def packaged_titles() -> dict[str, str]:
     """Long titles of the packaged release's billable codes."""
-    from ccl_assets.icd.release import open_release
-    from ccl_assets.icd.tabular import parse_tabular
+    from ccl_assets.icd.release.contents import open_release
+    from ccl_assets.icd.tabular.tabular_list import parse_tabular
 
     release = open_release()
     rows = parse_tabular(release.tabular, release.label).codes

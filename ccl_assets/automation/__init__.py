@@ -1,0 +1,1 @@
+"""Jobs, sensors and schedules of the Dagster UI, and the versions of outside sources."""

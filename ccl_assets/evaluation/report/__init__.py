@@ -1,0 +1,1 @@
+"""The report: tables, plots and notes of all systems on one page."""

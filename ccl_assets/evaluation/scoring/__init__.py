@@ -1,0 +1,1 @@
+"""Scores: units, counts, figures, intervals, evidence metrics, rule violations."""

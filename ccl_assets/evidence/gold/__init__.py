@@ -1,0 +1,1 @@
+"""The gold tier: pairs that the release itself states."""

@@ -1,0 +1,177 @@
+"""Gold pairs: what the release itself says of a code (paper section 3.3, human knowledge bases).
+
+With a full release these are the terms of the Alphabetic Index and its tables with their codes, written as phrases. A release
+without an Index, such as the packaged one, gives titles and inclusion terms only. A term claims no more than it says, so the
+steps that led from it to a code are kept, and the least certain of them is the pair's ``expansion``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from ccl_assets.evidence.gold.index_phrases import index_phrase, is_phrase_modifier
+from ccl_assets.icd.index.cross_references import follow
+from ccl_assets.icd.ontology import Code, Ontology
+from ccl_assets.text.folding import fold, pair_id
+
+Row = dict[str, Any]
+EXPANSIONS = {
+    "direct": "the term stands at this code",
+    "see": "the term refers to one that does",
+    "manifestation": "the code is the bracketed one, never coded alone",
+    "seventh_character": "the term stands at the code's stem",
+    "dash_subtree": "the term's code ends in a dash, a choice below it is open",
+    "header_subtree": "the term's code is a header without a dash, or a category it says to see",
+}
+_SUREST_FIRST = tuple(EXPANSIONS)
+# "Conditions classifiable to C50.-" is an instruction to coders, which no note says; "vitamin B12 deficiency" is not one.
+_REFERS_TO_CODES = re.compile(
+    r"(?i:classifi|categor|conditions? (?:in|listed)|listed (?:in|under)|as in|included in).*\b[A-Z]\d[0-9A-Z]"
+)
+INDEX_SOURCES = ("alphabetic_index", "neoplasm_table", "drug_table", "external_cause_index")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An Index term that leads to a code or to a header above it, and the steps there."""
+
+    term: Mapping[str, Any]
+    code: str
+    steps: tuple[str, ...]
+    has_dash: bool
+
+
+class IndexReferences:
+    """Every reference of the Index by the chapter of the code it leads to. About 3 s for a release of 143,000 terms."""
+
+    def __init__(self, ontology: Ontology, index_terms: Iterable[Mapping[str, Any]]) -> None:
+        """Collect the references; codes the release does not have are left out (``icd/index_terms`` reports them)."""
+        terms = {term["term_id"]: term for term in index_terms}
+        self._by_chapter: dict[str, list[Reference]] = {}
+        for term in terms.values():
+            for printed, steps in _printed_codes(term, terms):
+                stem = printed.rstrip("-").rstrip(".")
+                if stem in ontology:
+                    reference = Reference(term, stem, steps, printed.endswith("-"))
+                    self._by_chapter.setdefault(ontology[stem].chapter, []).append(reference)
+
+    @classmethod
+    def from_table(cls, ontology: Ontology, table: pa.Table) -> IndexReferences:
+        """Build from rows of ``icd/index_terms``; the last one built is kept, since every chapter needs it."""
+        if not (_LAST and _LAST[0][0] is ontology and _LAST[0][1] is table):
+            _LAST[:] = [(ontology, table, cls(ontology, table.to_pylist()))]
+        return _LAST[0][2]
+
+    def __getitem__(self, chapter: str) -> Sequence[Reference]:
+        return self._by_chapter.get(chapter, ())
+
+
+_LAST: list[tuple[Ontology, pa.Table, IndexReferences]] = []
+
+
+def gold_pairs(ontology: Ontology, references: IndexReferences, chapter: str, release: str) -> list[Row]:
+    """All gold pairs of a chapter, without repetitions.
+
+    Args:
+        ontology: The release's codes.
+        references: What its Index refers to; may be empty.
+        chapter: Chapter key.
+        release: Release label.
+
+    Returns:
+        Rows of ``gold/pairs``, in release order of their origin; a pair that a source states several times is kept once, by
+        its surest statement.
+    """
+    found: dict[tuple[str, str], Row] = {}
+    in_chapter = [code for code in ontology if code.chapter == chapter]
+    for row in (*_from_tabular(ontology, in_chapter), *_from_index(ontology, references[chapter])):
+        if not fold(row["evidence"]):
+            continue
+        row |= {"release": release, "chapter": chapter, "pair_id": pair_id("gold", row["code"], row["evidence"])}
+        key = (row["pair_id"], row["source"])
+        if key not in found or _certainty(row["expansion"]) < _certainty(found[key]["expansion"]):
+            found[key] = row
+    return list(found.values())
+
+
+def coverage_by_step(rows: Iterable[Mapping[str, Any]], sources: Iterable[str] = INDEX_SOURCES) -> dict[str, int]:
+    """Codes reached when pairs of ever less certain expansion are admitted, by expansion, from pairs of these sources."""
+    surest: dict[str, int] = {}
+    wanted = set(sources)
+    for row in rows:
+        if row["source"] in wanted:
+            certainty = _certainty(row["expansion"])
+            surest[row["code"]] = min(certainty, surest.get(row["code"], certainty))
+    return {
+        expansion: sum(found <= certainty for found in surest.values())
+        for certainty, expansion in enumerate(_SUREST_FIRST)
+    }
+
+
+def _certainty(expansion: str) -> int:
+    return _SUREST_FIRST.index(expansion)
+
+
+def _from_tabular(ontology: Ontology, codes: Iterable[Code]) -> Iterator[Row]:
+    for code in codes:
+        if not code.is_billable:
+            continue
+        origin = ontology[code.stem_code] if code.stem_code else code
+        steps = ("seventh_character",) if code.stem_code else ()
+        yield _row(code.code, origin.title, "title", f"{origin.code}/title", steps)
+        for number, term in enumerate(origin.inclusion_terms):
+            if _REFERS_TO_CODES.search(term):
+                continue
+            yield _row(code.code, term, "inclusion_term", f"{origin.code}/inclusion_term/{number}", steps)
+
+
+def _from_index(ontology: Ontology, references: Iterable[Reference]) -> Iterator[Row]:
+    for reference in references:
+        term = reference.term
+        evidence = index_phrase(term["path"], term["source"], term["cell"])
+        entry = ontology[reference.code]
+        for code in ontology.billable_below(reference.code):
+            steps = list(reference.steps)
+            is_header = not entry.is_billable and ontology[code].stem_code != reference.code
+            if is_header and "header_subtree" not in steps:
+                steps.append("dash_subtree" if reference.has_dash else "header_subtree")
+            if ontology[code].is_expanded and code != reference.code:
+                steps.append("seventh_character")
+            yield _row(code, evidence, term["source"], term["term_id"], steps)
+            if not steps:
+                for modifier in filter(is_phrase_modifier, term["nonessential_modifiers"]):
+                    varied = index_phrase(term["path"], term["source"], term["cell"], modifier)
+                    yield _row(code, varied, term["source"], term["term_id"], steps, modifier)
+
+
+def _row(code: str, evidence: str, source: str, term_id: str, steps: Sequence[str], modifier: str | None = None) -> Row:
+    return {
+        "code": code,
+        "evidence": evidence,
+        "source": source,
+        "term_id": term_id,
+        "expansion": max(steps, key=_certainty, default="direct"),
+        "steps": list(steps) or ["direct"],
+        "modifier": modifier,
+    }
+
+
+def _printed_codes(
+    term: Mapping[str, Any], terms: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The codes a term leads to as printed, with the steps from it; what it refers to counts only if that is one code."""
+    if term["code"]:
+        yield term["code"], ()
+    if term["manifestation_code"]:
+        yield term["manifestation_code"], ("manifestation",)
+    if term["see_category"]:
+        yield term["see_category"], ("header_subtree",)
+    if not term["code"]:
+        reached = {terms[found]["code"] for found in follow(terms, term["term_id"])}
+        if len(reached) == 1 and (code := reached.pop()):
+            yield code, ("see",)

@@ -1,0 +1,1 @@
+"""The knowledge base: all tiers together, ambiguity settled, benchmark overlap marked."""

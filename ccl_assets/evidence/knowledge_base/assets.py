@@ -1,0 +1,96 @@
+"""Asset of the knowledge base: all tiers together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE
+from ccl_assets.evidence import checks
+from ccl_assets.evidence.knowledge_base.pairs import MixedReleasesError, knowledge_base, tier_counts
+from ccl_assets.evidence.tables import GOLD_PAIRS, KNOWLEDGE_BASE_PAIRS, SILVER_PAIRS, SYNTHETIC_PAIRS
+from ccl_assets.icd.ontology import Ontology
+from ccl_assets.icd.partitions import CHAPTER
+from ccl_assets.icd.tables import CODES
+from ccl_assets.lakehouse.code_versions import code_version
+from ccl_assets.lakehouse.plots import as_markdown, bar_chart
+from ccl_assets.lakehouse.table_asset import ALL, Input, TableResult, inputs, table_asset
+from ccl_assets.resources.settings import settings
+
+_CARRIED = ("release", "chapter", "pair_id", "code", "evidence")
+
+
+@table_asset(
+    KNOWLEDGE_BASE_PAIRS,
+    code_version=code_version(
+        "evidence.knowledge_base.pairs", "evidence.checks",
+        settings={"is_bounded": settings().limits.synthesized_families is not None},
+    ),
+    description="The paper's D = gold + silver + synthetic. Of duplicates a direct statement goes first, then gold, silver, "
+    "synthetic. A text that several codes have goes to the one it means, or is marked ambiguous; overlap "
+    "with benchmark spans is marked.",
+    kinds={"python"},
+    gates=checks.KNOWLEDGE_BASE_GATES,
+    ins=inputs(
+        codes=CODES,
+        gold=Input(GOLD_PAIRS, carries=_CARRIED),
+        silver=Input(SILVER_PAIRS, carries=_CARRIED),
+        synthetic=Input(SYNTHETIC_PAIRS, carries=_CARRIED),
+        documents=Input(DOCUMENTS, ALL, ("corpus", "document_id"), where={"split": ("test",)}),
+        evidence=Input(EVIDENCE, ALL, ("corpus", "document_id", "evidence_text")),
+    ),
+    partitions_def=CHAPTER,
+)  # fmt: skip
+def pairs(
+    context: dg.AssetExecutionContext,
+    codes: pa.Table,
+    gold: pa.Table,
+    silver: pa.Table,
+    synthetic: pa.Table,
+    documents: pa.Table,
+    evidence: pa.Table,
+) -> TableResult:
+    """All pairs of a chapter."""
+    ontology = Ontology.from_table(codes)
+    test_documents = {(row["corpus"], row["document_id"]) for row in documents.to_pylist()}
+    spans = [
+        row["evidence_text"] for row in evidence.to_pylist() if (row["corpus"], row["document_id"]) in test_documents
+    ]
+    try:
+        rows = knowledge_base(ontology, gold.to_pylist(), silver.to_pylist(), synthetic.to_pylist(), spans)
+    except MixedReleasesError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+    expected = [code.code for code in ontology if code.is_billable and code.chapter == context.partition_key]
+    is_bounded = settings().limits.synthesized_families is not None
+    gates = [
+        checks.pairs_about_billable_codes(rows, ontology.billable),
+        checks.evidence_well_formed(rows),
+        checks.every_code_covered(rows, expected, is_bounded=is_bounded),
+        checks.ambiguity_resolved(rows),
+    ]
+    table = KNOWLEDGE_BASE_PAIRS.table(rows)
+    of_release = table.filter(pc.equal(table["tier"], "gold"))  # says nothing of any note
+    return TableResult(table, _metadata(context.partition_key, rows), gates, of_release)
+
+
+def _metadata(chapter: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    counts = tier_counts(rows)
+    overlaps = Counter(row["benchmark_overlap"] for row in rows if row["benchmark_overlap"])
+    bars = {f"{tier}: {name}": count for tier, of_tier in counts.items() for name, count in of_tier.items()}
+    chart = bar_chart(f"{chapter}: pairs and codes by tier", list(bars), list(bars.values()), "pairs or codes")
+    return {
+        "trainable_pairs": sum(row["is_trainable"] for row in rows),
+        "ambiguous_pairs": sum(row["is_ambiguous"] for row in rows),
+        "given_to_another_code": sum(row["resolved_code"] not in (None, row["code"]) for row in rows),
+        "equal_to_a_benchmark_span": overlaps["equal"],
+        "near_a_benchmark_span": overlaps["near"],
+        **{f"{name}_{tier}": count for tier, of_tier in counts.items() for name, count in of_tier.items()},
+        "by_tier": dg.MetadataValue.md(as_markdown(chart, f"Knowledge base of {chapter} by tier")),
+    }
+
+
+ASSETS = [pairs]

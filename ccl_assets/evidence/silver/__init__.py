@@ -1,0 +1,1 @@
+"""The silver tier: spans mined from notes, collected per code, refined."""

@@ -1,0 +1,1 @@
+"""The synthetic tier: evidence written for codes that neither index nor notes cover."""

@@ -1,0 +1,1 @@
+"""Changes between releases: differences, the conversion table, the crosswalk."""

@@ -1,0 +1,1 @@
+"""The Official Guidelines: sections of the PDF as readable text."""

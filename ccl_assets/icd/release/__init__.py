@@ -1,0 +1,1 @@
+"""The files of an ICD-10-CM release: found, told apart by content, read safely."""

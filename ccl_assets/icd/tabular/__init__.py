@@ -1,0 +1,1 @@
+"""The Tabular List: codes with their titles, and 7th-character expansion."""

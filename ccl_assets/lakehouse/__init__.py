@@ -1,0 +1,1 @@
+"""Everything an asset's shell needs: the table asset, descriptions and groups, code versions, plots, pools, progress."""

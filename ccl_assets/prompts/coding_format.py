@@ -1,0 +1,253 @@
+"""The text a coding model writes: an evidence section, then a code section aligned with it line by line.
+
+Here belong rendering that format and reading whatever a model made of it. Whether a code is billable and whether a
+quote stands in the note is decided elsewhere (``prediction.py``); no note is looked at here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ccl_assets.prompts.code_line import (
+    WHOLE_CODE,
+    WrittenCode,
+    is_unmistakable,
+    normalize_code,
+    parse_code_line,
+    strip_edges,
+)
+
+__all__ = ["CODES_HEAD", "CodeEntry", "ParsedCoding", "normalize_code", "parse_coding", "render_code", "render_coding"]
+
+EVIDENCE_HEAD = "### Evidence"
+CODES_HEAD = "### ICD-10-CM Codes"
+MAX_SECTION_LINES = 500  # lines, and codes; a model stuck in a loop: the longest MIMIC-IV charts have 39 codes
+
+EMPTY_OUTPUT = "empty_output"
+NO_CODE_SECTION = "no_code_section"
+UNPARSED_LINE = "unparsed_line"
+REPEATED_CODE = "repeated_code"
+TOO_MANY_LINES = "too_many_lines"
+EVIDENCE_MISALIGNED = "evidence_misaligned"
+
+_BULLET = re.compile(r"(?:[-–—*•·+▪◦|]|\(?\d{1,3}[.)])\s+")
+_RULE = re.compile(r"[-|=*_: ]+")
+_CLOSE = r"\s*+(?:\*\*|__)?\s*+"  # possessive: a long run of blanks must not cost its square
+_NAMED_HEADING = re.compile(
+    r"(?:\*\*|__)?\s*+(?:\d{1,2}[.)]\s*+)?(?:"
+    r"(?P<evidence>(?:supporting |clinical |verbatim )?evidence(?: spans?| lists?| lines?| phrases?)?|evidencias?)"
+    r"|(?P<codes>(?:final |assigned )?(?:icd[- ]?(?:10)?(?:[- ]?cm)? )?(?:diagnosis |diagnostic )?codes?"
+    r"|icd[- ]?10(?:[- ]?cm)?|c[oó]digos?(?: (?:icd|cie)[- ]?10(?:[- ]?(?:cm|es))?)?)"
+    r"|(?:reasoning|explanation|rationale|analysis|thoughts?|notes?|summary)"
+    rf"){_CLOSE}(?::{_CLOSE}|$)(?P<rest>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_CODE_WORD = re.compile(r"\bcodes?\b|\bicd|\bc[oó]digos?\b|\bcie\b", re.IGNORECASE)
+_EVIDENCE_WORD = re.compile(r"\b(?:evidence|evidencias?)\b", re.IGNORECASE)
+_NOTHING = frozenset({"none", "n/a", "no codes", "no evidence", "no evidence found", "not found", "nothing", "ninguno"})
+
+
+@dataclass(frozen=True)
+class CodeEntry:
+    """One code the model gave.
+
+    Attributes:
+        code: Normalized.
+        title: As written; may be empty.
+        evidence: The evidence line that belongs to it.
+        begin: Where the code, as written, begins in the answer.
+        end: One past its last code point.
+    """
+
+    code: str
+    title: str
+    evidence: str | None
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
+class ParsedCoding:
+    """What could be read.
+
+    Attributes:
+        entries: Distinct codes in the order given.
+        problems: Distinct reason codes in order of first occurrence; empty where the output keeps to the format.
+    """
+
+    entries: tuple[CodeEntry, ...]
+    problems: tuple[str, ...]
+
+
+def render_coding(pairs: Sequence[tuple[str | None, str, str]]) -> str:
+    """Write the answer a model is trained to give.
+
+    Args:
+        pairs: ``(evidence, code, title)`` in note order. Evidence is ``None`` in all pairs (code section only) or in
+            none. White space inside a value, line breaks included, becomes one space: one line per value.
+
+    Raises:
+        ValueError: Some pairs have evidence and some have none, a value is empty, or a code is not one.
+    """
+    spans = [_one_line(evidence) for evidence, _, _ in pairs if evidence is not None]
+    if spans and len(spans) != len(pairs):
+        raise ValueError(f"{len(pairs) - len(spans)} of {len(pairs)} pairs lack evidence; give it for all or for none")
+    if not all(spans):
+        raise ValueError("an evidence text is empty; leave the pair out or give its words")
+    lines = [EVIDENCE_HEAD, *(f"- {span}" for span in spans)] if spans else []
+    return "\n".join([*lines, CODES_HEAD, *(f"- {render_code(code, title)}" for _, code, title in pairs)])
+
+
+def render_code(code: str, title: str) -> str:
+    """A line of the code section, without its bullet.
+
+    Raises:
+        ValueError: The code is not one, or the title is empty.
+    """
+    if not WHOLE_CODE.fullmatch(code):
+        raise ValueError(f"{code!r} is not an ICD-10-CM code")
+    if not (title_line := _one_line(title)):
+        raise ValueError(f"code {code} has no title; take it from icd/codes")
+    return f"{normalize_code(code)} – {title_line}"
+
+
+def parse_coding(text: str, given_evidence: Sequence[str] = ()) -> ParsedCoding:
+    """Read a model's answer; any text is accepted and nothing is raised.
+
+    Understood besides the format itself: other heading styles (``Evidence:``, ``**ICD-10 codes**``; ``Códigos CIE-10``, as models
+    answer Spanish notes in Spanish), text after the heading, bullets, numbers, table bars, bold and quotes, other dashes, lower
+    case, codes without dot, several codes on a line, the code after its title. Without a code section, lines that are
+    unmistakably codes are still taken and ``no_code_section`` is reported. A code given twice counts once, where it stood first.
+
+    Evidence belongs to the code line of the same position if there are as many lines of each. Otherwise it is dealt
+    out by order and ``evidence_misaligned`` is reported. Cost is linear in the length of the text.
+
+    Args:
+        text: The answer.
+        given_evidence: Evidence lines that stood in the prompt; they count where the answer has no such section.
+    """
+    problems: dict[str, None] = {}
+    if not text.strip():
+        return ParsedCoding((), (EMPTY_OUTPUT,))
+    sections = _Sections.read(text)
+    if given_evidence and not sections.has_evidence:
+        sections.evidence = [_Line(line, 0) for line in given_evidence]
+    code_lines = sections.codes
+    if not sections.has_codes:
+        problems[NO_CODE_SECTION] = None
+        code_lines = [line for line in sections.loose if is_unmistakable(line.text)]
+        if sections.has_evidence:  # a forgotten code heading leaves the codes among the evidence
+            code_lines += [line for line in sections.evidence if is_unmistakable(line.text)]
+            sections.evidence = [line for line in sections.evidence if not is_unmistakable(line.text)]
+    if sections.was_cut or len(code_lines) > MAX_SECTION_LINES:
+        problems[TOO_MANY_LINES] = None
+        code_lines = code_lines[:MAX_SECTION_LINES]
+    parsed = [line.codes() for line in code_lines]
+    understood = [entries for entries in parsed if entries]
+    if len(understood) < len(parsed):
+        problems[UNPARSED_LINE] = None
+
+    spans = [None if _says_nothing(line.text) else line.text for line in sections.evidence]
+    aligned = understood
+    if len(spans) == len(parsed):
+        aligned = parsed  # an unreadable code line keeps its place, so that its neighbours keep their evidence
+    elif (sections.has_evidence or given_evidence) and understood and len(spans) != len(understood):
+        problems[EVIDENCE_MISALIGNED] = None
+
+    entries: dict[str, CodeEntry] = {}
+    for position, line_entries in enumerate(aligned):
+        evidence = spans[position] if position < len(spans) else None
+        for code, title, begin, end in line_entries:
+            if code in entries:
+                problems[REPEATED_CODE] = None
+            elif len(entries) == MAX_SECTION_LINES:
+                problems[TOO_MANY_LINES] = None
+            else:
+                entries[code] = CodeEntry(code, title, evidence, begin, end)
+    return ParsedCoding(tuple(entries.values()), tuple(problems))
+
+
+class _Line(NamedTuple):
+    """A line without its dress, and where that begins in the answer."""
+
+    text: str
+    begin: int
+
+    def codes(self) -> list[WrittenCode]:
+        """Its codes with their places in the answer."""
+        return [
+            WrittenCode(code, title, self.begin + begin, self.begin + end)
+            for code, title, begin, end in parse_code_line(self.text)
+        ]
+
+
+@dataclass
+class _Sections:
+    """The lines of each section, bullets and wrapping removed; loose lines stand outside evidence and codes."""
+
+    evidence: list[_Line]
+    codes: list[_Line]
+    loose: list[_Line]
+    has_evidence: bool = False
+    has_codes: bool = False
+    was_cut: bool = False
+
+    @classmethod
+    def read(cls, text: str) -> _Sections:
+        sections = cls([], [], [])
+        target = sections.loose
+        begin = end = 0
+        for raw_line in text.splitlines(keepends=True):
+            begin, end = end, end + len(raw_line)
+            line = raw_line.strip()
+            if not line:
+                continue
+            if (heading := _read_heading(line)) is not None:
+                section, line = heading
+                sections.has_evidence |= section == "evidence"
+                sections.has_codes |= section == "codes"
+                target = getattr(sections, section)
+            if not (line := _unwrap(line)) or _RULE.fullmatch(line):
+                continue
+            if target is sections.codes and _says_nothing(line):
+                continue
+            if len(target) >= MAX_SECTION_LINES and target is not sections.loose:
+                sections.was_cut = True
+                continue
+            target.append(_Line(line, begin + raw_line.index(line)))
+        return sections
+
+
+def _read_heading(line: str) -> tuple[str, str] | None:
+    """Section a heading opens and the text behind it; ``None`` for other lines."""
+    is_marked = line.startswith("#")
+    line = line.lstrip("#").lstrip() if is_marked else line
+    if match := _NAMED_HEADING.match(line):
+        return ("evidence" if match["evidence"] else "codes" if match["codes"] else "loose"), match["rest"].strip()
+    if not is_marked:
+        return None
+    title, _, rest = line.partition(":")
+    if _CODE_WORD.search(title):
+        return "codes", rest.strip()
+    return ("evidence", rest.strip()) if _EVIDENCE_WORD.search(title) else ("loose", "")
+
+
+def _says_nothing(line: str) -> bool:
+    return line.casefold().rstrip(".") in _NOTHING
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _unwrap(line: str) -> str:
+    """Take one bullet or number, table bars, bold and quotes off the edges; what is left is still verbatim."""
+    bullet = _BULLET.match(line)
+    if bullet:
+        line = line[bullet.end() :]
+        if bullet.group().startswith("|"):
+            line = line.rstrip("| ")
+    return strip_edges(line)

@@ -1,0 +1,1 @@
+"""The adapter directory and its model card."""

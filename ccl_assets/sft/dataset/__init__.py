@@ -1,0 +1,1 @@
+"""The mixed training dataset: examples from notes and pairs, leakage kept out, JSON lines."""

@@ -1,0 +1,1 @@
+"""The training process: packed LoRA fine-tuning that a killed run resumes."""

@@ -1,0 +1,1 @@
+"""Language models by role, the base model on disk, and the training process."""

@@ -1,0 +1,1 @@
+"""Where a release comes from: packaged, on disk, stored or downloaded."""
