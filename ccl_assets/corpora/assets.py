@@ -17,7 +17,6 @@ from ccl_assets.icd.changes.crosswalk import Crosswalk
 from ccl_assets.icd.tables import BILLABLE_CODES, CROSSWALK
 from ccl_assets.io_managers.row_spool import RowSpool
 from ccl_assets.io_managers.table_io_manager import TableIOManager
-from ccl_assets.lakehouse.code_versions import code_version
 from ccl_assets.lakehouse.documentation import describe, read_on
 from ccl_assets.lakehouse.groups import group_of
 from ccl_assets.lakehouse.table_asset import SOURCE_KIND, TABLES, Input, TableResult, inputs, table_multi_asset
@@ -72,7 +71,6 @@ def configured_corpora(paths: CorpusPaths) -> list[str]:
         "evidence": (EVIDENCE, "Every span is compared with the note it is said to stand in.", checks.EVIDENCE_GATES),
     },
     name="corpus",
-    code_version=code_version("corpora.loaders", "corpora.edition", "corpora.checks"),
     kinds={"python"},
     ins=inputs(
         codes=Input(BILLABLE_CODES, columns=("code",), carries=("code",)),

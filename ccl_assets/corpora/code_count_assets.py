@@ -6,13 +6,11 @@ import pyarrow as pa
 from ccl_assets.corpora.code_counts import code_counts
 from ccl_assets.corpora.partitions import CORPUS
 from ccl_assets.corpora.tables import CODE_COUNTS, DOCUMENTS, LABELS
-from ccl_assets.lakehouse.code_versions import code_version
 from ccl_assets.lakehouse.table_asset import Input, TableResult, inputs, table_asset
 
 
 @table_asset(
     CODE_COUNTS,
-    code_version=code_version("corpora.code_counts"),
     description="How many charts of each split have each code: what is seen in training, and how often.",
     kinds={"python"},
     ins=inputs(

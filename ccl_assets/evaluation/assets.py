@@ -20,12 +20,10 @@ from ccl_assets.evaluation.tables import PREDICTIONS, SCORES
 from ccl_assets.evidence.tables import COVERAGE, EXTRACTIONS, GOLD_PAIRS, KNOWLEDGE_BASE_PAIRS
 from ccl_assets.icd.instructions.lookup import Instructions
 from ccl_assets.icd.tables import BILLABLE_TITLES, CODES, INSTRUCTIONS, RELEASE
-from ccl_assets.lakehouse.code_versions import code_version
-from ccl_assets.lakehouse.documentation import describe, read_on
-from ccl_assets.lakehouse.groups import group_of
+from ccl_assets.lakehouse.artifact_asset import artifact_asset
 from ccl_assets.lakehouse.llm_step import LLM_POOL, LLM_RETRY
 from ccl_assets.lakehouse.pace import Pace
-from ccl_assets.lakehouse.table_asset import ALL, OWNERS, Input, TableResult, inputs, table_asset
+from ccl_assets.lakehouse.table_asset import ALL, Input, TableResult, inputs, table_asset
 from ccl_assets.resources.models.language_models import LanguageModels
 from ccl_assets.resources.settings import settings
 from ccl_assets.sft.assets import ADAPTER_KEY
@@ -37,10 +35,8 @@ REPORT_KEY = dg.AssetKey(["eval", "report"])
 
 @table_asset(
     PREDICTIONS,
-    code_version=code_version(
-        *system_modules(), "evaluation.benchmarks",
-        prompts=tuple(sorted({system.prompt for system in SYSTEMS.values() if system.prompt})),
-        settings={
+    also=system_modules(),
+    settings={
             "base": _SETTINGS.model,
             "context_tokens": _SETTINGS.context_tokens,
             "answer_tokens": _SETTINGS.limits.answer_tokens,
@@ -48,7 +44,6 @@ REPORT_KEY = dg.AssetKey(["eval", "report"])
             "constrain_codes": _SETTINGS.constrain_codes,
             "repair_codes": _SETTINGS.repair_codes,
         },
-    ),
     description="Codes checked against the release, quoted evidence located in the note.",
     kinds={"huggingface"},
     gates=checks.PREDICTION_GATES,
@@ -123,7 +118,6 @@ def predictions(
 
 @table_asset(
     SCORES,
-    code_version=code_version("evaluation.scoring.score_rows"),
     description="Every figure with its unit, label space, macro convention and 95 % bootstrap interval; for all codes and for "
     "those seen in training or not, frequent or rare, covered by which tier, by chapter.",
     kinds={"numpy"},
@@ -172,16 +166,11 @@ def _plots(rows: list[dict[str, Any]]) -> dict[str, dg.MetadataValue[Any]]:
     return {name: dg.MetadataValue.md(text) for name, text in metadata_plots(rows).items()}
 
 
-@dg.asset(
-    key=REPORT_KEY,
-    group_name=group_of("eval").name,
-    description=describe(
-        "eval/report",
-        "One self-contained HTML file.",
-        "All systems side by side with intervals, per chapter, beside the published figures; what the profile left out; a note "
-        "viewer for open corpora; the reproduction card.",
-    ),
-    metadata=read_on("eval/report"),
+@artifact_asset(
+    REPORT_KEY,
+    "One self-contained HTML file.",
+    "All systems side by side with intervals, per chapter, beside the published figures; what the profile left out; a note "
+    "viewer for open corpora; the reproduction card.",
     ins=inputs(
         release=RELEASE, codes=CODES, instructions=INSTRUCTIONS, coverage=COVERAGE,
         documents=Input(DOCUMENTS, ALL, where=_BENCHMARKS), labels=Input(LABELS, ALL), evidence=Input(EVIDENCE, ALL),
@@ -190,14 +179,8 @@ def _plots(rows: list[dict[str, Any]]) -> dict[str, dg.MetadataValue[Any]]:
         predictions=Input(PREDICTIONS, ALL), scores=Input(SCORES, ALL),
     ),
     deps=[dg.AssetDep(ADAPTER_KEY, partition_mapping=ALL)],
-    code_version=code_version(
-        "evaluation.report.exports", "evaluation.report.inputs", "evaluation.report.reproduction", "evaluation.report.score_plots",
-        templates=("evaluation/report/report.html.jinja",),
-        settings={"profile": _SETTINGS.profile, "restricted_notes": _SETTINGS.report_restricted_notes},
-    ),
+    settings={"profile": _SETTINGS.profile, "restricted_notes": _SETTINGS.report_restricted_notes},
     kinds={"report", "html"},
-    owners=OWNERS,
-    io_manager_key="artifact_directory",
 )  # fmt: skip
 def report(
     context: dg.AssetExecutionContext,

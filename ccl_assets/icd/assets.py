@@ -28,7 +28,6 @@ from ccl_assets.icd.tables import (
     RELEASE,
 )
 from ccl_assets.icd.tabular.tabular_list import parse_tabular
-from ccl_assets.lakehouse.code_versions import code_version
 from ccl_assets.lakehouse.documentation import describe, read_on
 from ccl_assets.lakehouse.groups import group_of
 from ccl_assets.lakehouse.table_asset import SOURCE_KIND, Input, TableResult, inputs, table_asset
@@ -59,7 +58,6 @@ def icd_release_files(context: dg.OpExecutionContext) -> dg.DataVersion:
 
 @table_asset(
     RELEASE,
-    code_version=code_version("icd.release.contents"),
     description="Recognised by content. Everything of the ontology is read from these.",
     kinds={"python"},
     gates=checks.RELEASE_GATES,
@@ -97,7 +95,6 @@ def release(context: dg.AssetExecutionContext) -> TableResult:
 
 @table_asset(
     CODES,
-    code_version=code_version("icd.tabular.tabular_list", "icd.checks"),
     description="The Tabular List as a table.",
     kinds={"python"},
     gates=checks.CODES_GATES,
@@ -126,7 +123,6 @@ def codes(context: dg.AssetExecutionContext, release: pa.Table) -> TableResult:
 
 @table_asset(
     INSTRUCTIONS,
-    code_version=code_version("icd.tabular.tabular_list", "icd.checks"),
     description="Includes, Excludes1/2, code first, use additional code, code also and 7th-character notes, where they are "
     "printed, with the codes they name. `ccl_assets.icd.instructions.lookup` tells which are in force at a code.",
     kinds={"python"},
@@ -147,7 +143,6 @@ def instructions(context: dg.AssetExecutionContext, release: pa.Table, codes: pa
 
 @table_asset(
     INDEX_TERMS,
-    code_version=code_version("icd.index.alphabetic_index", "icd.index.cross_references", "icd.checks"),
     description="Terms of the Alphabetic Index and its tables. Empty with the packaged release, which carries no Index: gold "
     "pairs then come from titles and inclusion terms.",
     kinds={"python"},
@@ -175,7 +170,6 @@ def index_terms(context: dg.AssetExecutionContext, release: pa.Table, codes: pa.
 
 @table_asset(
     CHAPTER_CODES,
-    code_version=code_version(),
     description="A chapter's part of `icd/codes`. It changes with its own chapter only, and so does what is read from it.",
     kinds={"python"},
     ins=inputs(codes=CODES),
@@ -188,7 +182,6 @@ def chapter_codes(context: dg.AssetExecutionContext, codes: pa.Table) -> TableRe
 
 @table_asset(
     CHAPTER_INDEX_TERMS,
-    code_version=code_version("icd.index.chapter_terms"),
     description="A chapter's part of `icd/index_terms`: terms that may lead to its codes, by themselves or by a `see`.",
     kinds={"python"},
     ins=inputs(index_terms=INDEX_TERMS),
@@ -203,7 +196,6 @@ def chapter_index_terms(context: dg.AssetExecutionContext, index_terms: pa.Table
 
 @table_asset(
     BILLABLE_CODES,
-    code_version=code_version(),
     description="The codes that may be assigned, without their texts: a new wording leaves what only asks for these as it is.",
     kinds={"python"},
     ins=inputs(
@@ -217,7 +209,6 @@ def billable_codes(context: dg.AssetExecutionContext, codes: pa.Table) -> TableR
 
 @table_asset(
     BILLABLE_TITLES,
-    code_version=code_version(),
     description="Full titles of the codes that may be assigned, which is what prompts show; inclusion terms do not change it.",
     kinds={"python"},
     ins=inputs(
@@ -264,7 +255,6 @@ def _reasons(reasons: list[dict[str, Any]], column: str) -> str:
 
 @table_asset(
     GUIDELINES,
-    code_version=code_version("icd.guidelines.sections"),
     description="Sections of the Official Guidelines. Empty where the release carries no guidelines PDF.",
     kinds={"python"},
     ins=inputs(release=RELEASE),

@@ -15,7 +15,6 @@ from ccl_assets.icd.ontology import Ontology
 from ccl_assets.icd.release.contents import Release, ReleaseFile
 from ccl_assets.icd.tables import CODES, CROSSWALK, INSTRUCTIONS, RELEASE, RELEASE_DIFF
 from ccl_assets.icd.tabular.tabular_list import parse_tabular
-from ccl_assets.lakehouse.code_versions import code_version
 from ccl_assets.lakehouse.documentation import describe, read_on
 from ccl_assets.lakehouse.groups import group_of
 from ccl_assets.lakehouse.table_asset import SOURCE_KIND, Input, TableResult, inputs, table_asset
@@ -54,7 +53,6 @@ def previous_icd_release_files(context: dg.OpExecutionContext) -> dg.DataVersion
 
 @table_asset(
     RELEASE_DIFF,
-    code_version=code_version("icd.changes.diff", "icd.tabular.tabular_list"),
     description="Codes added, deleted and retitled, instructions added and removed. `CCL_ICD_PREVIOUS_RELEASE` says what to "
     "compare with.",
     kinds={"python"},
@@ -88,9 +86,6 @@ def release_diff_rows(
 
 @table_asset(
     CROSSWALK,
-    code_version=code_version(
-        "icd.changes.crosswalk", "icd.changes.conversion_table", "icd.changes.diff", "icd.tabular.tabular_list"
-    ),
     description="Successors by the official conversion table where a release carries one, else by successor rules that are stated, "
     "else unmapped. More than one successor means that the old code does not say which.",
     kinds={"python"},

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from ccl_assets.io_managers.delta_tables import Where, content_hash
 from ccl_assets.io_managers.row_spool import RowSpool
+from ccl_assets.lakehouse.code_versions import code_version as version_of
 from ccl_assets.lakehouse.documentation import ORIGINS, describe, table_metadata
 from ccl_assets.lakehouse.groups import group_of
 from ccl_assets.lakehouse.preview import preview
@@ -110,9 +111,11 @@ def inputs(**wanted: TableContract | Input) -> dict[str, dg.AssetIn]:
 def table_asset(
     contract: TableContract,
     *,
-    code_version: str,
     description: str,
     kinds: set[str],
+    code_version: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    also: Iterable[str] = (),
     gates: Mapping[str, str] | None = None,
     ins: Mapping[str, dg.AssetIn] | None = None,
     deps: Sequence[Any] = (),
@@ -125,9 +128,11 @@ def table_asset(
 
     Args:
         contract: Table; its name is the asset key, its first part the group.
-        code_version: From :func:`ccl_assets.lakehouse.code_versions.code_version`.
         description: For the UI, in Markdown; goes after the contract's one sentence.
         kinds: At most two Dagster kinds beside ``deltalake``.
+        code_version: Where it is not to follow from the code that the body uses.
+        settings: Settings that change the result; part of the code version.
+        also: Modules that the body uses without importing them; see :func:`~ccl_assets.lakehouse.code_versions.code_version`.
         gates: Name and description of the gates that the body evaluates.
         ins: Upstream tables, from :func:`inputs`.
         deps: Upstream assets that are not loaded.
@@ -143,6 +148,7 @@ def table_asset(
             yield from _emit([_Part(contract, gates or {}, body(context, *args, **kwargs), "result")])
 
         _declare(compute, body)
+        version = code_version or version_of(body, settings=settings, also=also)
         return dg.asset(
             key=_key(contract),
             group_name=group_of(contract.name).name,
@@ -152,7 +158,7 @@ def table_asset(
             partitions_def=partitions_def,
             check_specs=_check_specs(contract, gates, partitions_def),
             output_required=False,
-            code_version=_full_code_version(code_version, contract),
+            code_version=_full_code_version(version, contract),
             kinds={"deltalake", *kinds},
             owners=OWNERS,
             io_manager_key=TABLES,
@@ -170,24 +176,28 @@ def table_multi_asset(
     tables: Mapping[str, tuple[TableContract, str, Mapping[str, str]]],
     *,
     name: str,
-    code_version: str,
     kinds: set[str],
     ins: Mapping[str, dg.AssetIn],
     deps: Sequence[Any],
     partitions_def: dg.PartitionsDefinition[str],
     required_resource_keys: set[str],
+    code_version: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    also: Iterable[str] = (),
 ) -> Callable[[Callable[..., Iterable[tuple[str, TableResult]]]], dg.AssetsDefinition]:
     """Turn a function that yields ``(output, TableResult)`` into one asset per table, computed together.
 
     Args:
         tables: Per output name its contract, description and gates.
         name: Name of the computation.
-        code_version: See :func:`table_asset`, like the rest.
-        kinds: See above.
+        kinds: See :func:`table_asset`, like the rest.
         ins: See above.
         deps: See above.
         partitions_def: See above.
         required_resource_keys: See above.
+        code_version: See above.
+        settings: See above.
+        also: See above.
     """
 
     def decorate(body: Callable[..., Iterable[tuple[str, TableResult]]]) -> dg.AssetsDefinition:
@@ -197,13 +207,14 @@ def table_multi_asset(
             yield from _emit([_Part(tables[name][0], tables[name][2], result, name) for name, result in results])
 
         _declare(compute, body)
+        version = code_version or version_of(body, settings=settings, also=also)
         outs = {
             output: dg.AssetOut(
                 key=_key(contract),
                 group_name=group_of(contract.name).name,
                 description=describe(contract.name, contract.description, description),
                 is_required=False,
-                code_version=_full_code_version(code_version, contract),
+                code_version=_full_code_version(version, contract),
                 kinds={"deltalake", *kinds},
                 owners=OWNERS,
                 io_manager_key=TABLES,

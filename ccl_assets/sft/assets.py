@@ -13,13 +13,10 @@ from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
 from ccl_assets.evidence.tables import KNOWLEDGE_BASE_PAIRS
 from ccl_assets.icd.tables import BILLABLE_CODES, BILLABLE_TITLES
 from ccl_assets.io_managers.table_io_manager import TableIOManager
-from ccl_assets.lakehouse.code_versions import code_version
-from ccl_assets.lakehouse.documentation import describe, read_on
-from ccl_assets.lakehouse.groups import group_of
+from ccl_assets.lakehouse.artifact_asset import artifact_asset
 from ccl_assets.lakehouse.llm_step import GPU_POOL
 from ccl_assets.lakehouse.table_asset import (
     ALL,
-    OWNERS,
     TABLES,
     Input,
     TableResult,
@@ -50,7 +47,7 @@ _RECIPES_KEY = dg.AssetKey(RECIPES.name.split("/"))
 
 @table_asset(
     RECIPES,
-    code_version=code_version(settings=_RECIPES),
+    settings=_RECIPES,
     description="A change of `recipes.toml` reaches the recipes that it is about: the others' settings stay what they were.",
     kinds={"python"},
     partitions_def=RECIPE,
@@ -64,11 +61,7 @@ def recipes(context: dg.AssetExecutionContext) -> TableResult:
 
 @table_asset(
     DATASET,
-    code_version=code_version(
-        "sft.dataset.building", "sft.checks", "prompts.coding_format",
-        prompts=("document_coding", "code_only_coding", "span_coding"),
-        settings={"base": _SETTINGS.model, "window": _SETTINGS.context_tokens},
-    ),
+    settings={"base": _SETTINGS.model, "window": _SETTINGS.context_tokens},
     description="Annotated notes, and spans of the knowledge base in the same section format. Notes too long for the window are "
     "split at their sections; nothing is cut off, and what is left out is counted by reason. Also written as JSON lines with a "
     "`dataset_info.json` for LLaMA-Factory.",
@@ -140,32 +133,18 @@ def _exported(recipe_name: str) -> Path:
     return _SETTINGS.artifacts / "sft" / "dataset" / recipe_name
 
 
-@dg.asset(
-    key=ADAPTER_KEY,
-    group_name=group_of("sft").name,
-    description=describe(
-        "sft/adapter",
-        "LoRA adapter of a recipe.",
-        "Trained with TRL in a subprocess: weights, tokenizer, training log, loss plot, model card. Loss, speed and time left are "
-        "in the run's log. A killed run resumes from its last checkpoint.",
-    ),
-    metadata=read_on("sft/adapter"),
+@artifact_asset(
+    ADAPTER_KEY,
+    "LoRA adapter of a recipe.",
+    "Trained with TRL in a subprocess: weights, tokenizer, training log, loss plot, model card. Loss, speed and time left are "
+    "in the run's log. A killed run resumes from its last checkpoint.",
     ins=inputs(codes=Input(BILLABLE_CODES, columns=("release",)), dataset=Input(DATASET, columns=("example_id",))),
     deps=[_RECIPES_KEY],
     partitions_def=RECIPE,
-    code_version=code_version(
-        "sft.training.process", "sft.training.trainer_setup", "sft.training.completion_trainer", "sft.training.watch",
-        "sft.dataset.encoded_file",
-        settings={"base": _SETTINGS.model},
-    ),
-    check_specs=[
-        dg.AssetCheckSpec(name, asset=ADAPTER_KEY, description=text, blocking=True, partitions_def=RECIPE)
-        for name, text in checks.ADAPTER_CHECKS.items()
-    ],
-    output_required=False,
+    settings={"base": _SETTINGS.model},
+    also=("sft.training.process",),
+    checks=checks.ADAPTER_CHECKS,
     kinds={"pytorch", "huggingface"},
-    owners=OWNERS,
-    io_manager_key="artifact_directory",
     pool=GPU_POOL,
     required_resource_keys={"language_models", "trainer", "pipes", TABLES},
 )  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from ccl_assets.coding import systems
 from ccl_assets.coding.prediction import HumanSpan, NoteToCode
 from ccl_assets.coding.systems import SYSTEMS, CoderSettings, CodingSystem, Ingredients, build_system, system_modules
-from ccl_assets.lakehouse.code_versions import _with_imports
+from ccl_assets.lakehouse.code_versions import reached
 from ccl_assets.prompts import load_prompt
 from ccl_assets.resources.text_generation.requests import Completion, TextGenerator
 
@@ -104,8 +104,10 @@ SYSTEM = SystemDescription(name="{}", rank=15, description="", build=lambda desc
 
 def test_the_modules_of_all_systems_are_told_with_what_they_import():
     assert {f"coding.systems.{name}" for name in SYSTEMS} < set(system_modules())
-    followed = _with_imports(system_modules())
-    assert {"coding.prompted_coder", "coding.code_repair", "prompts.coding_format", "text.negation"} <= set(followed)
+    whole = [(f"ccl_assets.{module}", name) for module in system_modules() for name in ("SYSTEM", "build_system")]
+    followed = {module for module, _ in reached(whole)}
+    used = ("coding.prompted_coder", "coding.code_repair", "prompts.coding_format", "text.negation")
+    assert {f"ccl_assets.{module}" for module in used} <= followed
 
 
 def test_listing_the_systems_loads_nothing_heavy():

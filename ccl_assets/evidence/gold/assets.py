@@ -14,14 +14,12 @@ from ccl_assets.evidence.tables import GOLD_PAIRS
 from ccl_assets.icd.ontology import Ontology
 from ccl_assets.icd.partitions import CHAPTER
 from ccl_assets.icd.tables import CHAPTER_CODES, CHAPTER_INDEX_TERMS
-from ccl_assets.lakehouse.code_versions import code_version
 from ccl_assets.lakehouse.plots import as_markdown, bar_chart
 from ccl_assets.lakehouse.table_asset import Input, TableResult, inputs, table_asset
 
 
 @table_asset(
     GOLD_PAIRS,
-    code_version=code_version("evidence.gold.pairs", "evidence.checks"),
     description="Alphabetic Index terms as phrases with their "
     "codes, where the release has an Index; Tabular titles and inclusion terms always. With the packaged release, which has no "
     "Index, the source is titles and inclusion terms only. `expansion` says how far a pair goes beyond its term; `direct` "

@@ -16,7 +16,6 @@ from ccl_assets.evidence.tables import GOLD_PAIRS, KNOWLEDGE_BASE_PAIRS, SILVER_
 from ccl_assets.icd.ontology import Ontology
 from ccl_assets.icd.partitions import CHAPTER
 from ccl_assets.icd.tables import CODES
-from ccl_assets.lakehouse.code_versions import code_version
 from ccl_assets.lakehouse.plots import as_markdown, bar_chart
 from ccl_assets.lakehouse.table_asset import ALL, Input, TableResult, inputs, table_asset
 from ccl_assets.resources.settings import settings
@@ -26,10 +25,7 @@ _CARRIED = ("release", "chapter", "pair_id", "code", "evidence")
 
 @table_asset(
     KNOWLEDGE_BASE_PAIRS,
-    code_version=code_version(
-        "evidence.knowledge_base.pairs", "evidence.checks",
-        settings={"is_bounded": settings().limits.synthesized_families is not None},
-    ),
+    settings={"is_bounded": settings().limits.synthesized_families is not None},
     description="The paper's D = gold + silver + synthetic. Of duplicates a direct statement goes first, then gold, silver, "
     "synthetic. A text that several codes have goes to the one it means, or is marked ambiguous; overlap "
     "with benchmark spans is marked.",

@@ -21,7 +21,6 @@ from ccl_assets.icd.ontology import Ontology
 from ccl_assets.icd.partitions import CHAPTER
 from ccl_assets.icd.tables import BILLABLE_TITLES, CHAPTER_CODES
 from ccl_assets.io_managers.table_io_manager import PARTITION
-from ccl_assets.lakehouse.code_versions import code_version
 from ccl_assets.lakehouse.llm_step import LLM_POOL, LLM_RETRY, answer, answer_with
 from ccl_assets.lakehouse.plots import as_markdown, bar_chart
 from ccl_assets.lakehouse.table_asset import ALL, Input, TableResult, inputs, table_asset
@@ -42,15 +41,11 @@ _NOTE_COLUMNS = ("corpus", "document_id", "chart_id", "source", "split", "text",
 
 @table_asset(
     EXTRACTIONS,
-    code_version=code_version(
-        "evidence.silver.extraction", "evidence.checks",
-        prompts=("evidence_extraction", "evidence_extraction_json"),
-        settings={
+    settings={
             "miner": _SETTINGS.model_of("miner"),
             "notes_per_shard": _SETTINGS.limits.mined_notes,
             "context_tokens": _SETTINGS.context_tokens,
         },
-    ),
     description="Stage one of silver mining: per note one request with all its codes, several where the "
     "model's window is short; each quoted span is checked against the note. Notes with human evidence and notes of validation and "
     "test splits are not mined.",
@@ -125,7 +120,6 @@ def extractions(
 
 @table_asset(
     CANDIDATES,
-    code_version=code_version("evidence.silver.candidates", "text.folding"),
     description="The share of notes without evidence maps the label noise.",
     kinds={"python"},
     ins=inputs(
@@ -152,18 +146,12 @@ def candidates(context: dg.AssetExecutionContext, extractions: pa.Table) -> Tabl
 
 @table_asset(
     SILVER_PAIRS,
-    code_version=code_version(
-        "evidence.silver.refinement", "evidence.silver.candidates", "evidence.silver.rewording", "text.distinctions",
-        "text.folding",
-        "text.windows", "evidence.checks",
-        prompts=("evidence_refinement",),
-        settings={
+    settings={
             "miner": _SETTINGS.model_of("miner"),
             "codes_per_chapter": _SETTINGS.limits.refined_codes,
             "context_tokens": _SETTINGS.context_tokens,
             "embedder": _SETTINGS.embedder,
         },
-    ),
     description="Stage two of silver mining: per code a few usual wordings chosen from index terms and "
     "frequency-ranked candidates. A phrase that is neither, nor near enough to one to reword it, is kept out of training.",
     kinds={"huggingface"},

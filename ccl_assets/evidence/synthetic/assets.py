@@ -16,11 +16,9 @@ from ccl_assets.icd.ontology import Ontology
 from ccl_assets.icd.partitions import CHAPTER
 from ccl_assets.icd.tables import CODES
 from ccl_assets.io_managers.faiss_index import IndexMismatchError, NearestCodeIndex
-from ccl_assets.lakehouse.code_versions import code_version
-from ccl_assets.lakehouse.documentation import describe, read_on
-from ccl_assets.lakehouse.groups import group_of
+from ccl_assets.lakehouse.artifact_asset import artifact_asset
 from ccl_assets.lakehouse.llm_step import EMBEDDER_POOL, LLM_POOL, LLM_RETRY, answer_with
-from ccl_assets.lakehouse.table_asset import ALL, OWNERS, Input, TableResult, inputs, table_asset
+from ccl_assets.lakehouse.table_asset import ALL, Input, TableResult, inputs, table_asset
 from ccl_assets.prompts import load_prompt
 from ccl_assets.resources.embedding.embedder import Embedder
 from ccl_assets.resources.models.language_models import LanguageModels
@@ -32,7 +30,6 @@ _SETTINGS = settings()
 
 @table_asset(
     COVERAGE,
-    code_version=code_version("evidence.synthetic.coverage"),
     description="What is not covered is left to synthesis. A direct gold pair or a trainable silver pair covers a code; a "
     "term printed at a stem does not cover the stem's 7th-character codes.",
     kinds={"python"},
@@ -63,22 +60,14 @@ def coverage(context: dg.AssetExecutionContext, codes: pa.Table, gold: pa.Table,
     return TableResult(rows, metadata)
 
 
-@dg.asset(
-    key=INDEX_KEY,
-    group_name=group_of("synthetic").name,
-    description=describe(
-        "synthetic/nearest_code_index",
-        "FAISS index over covered codes.",
-        "One unit vector each: title and inclusion terms of its family. Exact, or a graph (`CCL_NEAREST_INDEX=hnsw`); it says "
-        "what it was built from and is refused where that changed.",
-    ),
-    metadata=read_on("synthetic/nearest_code_index"),
+@artifact_asset(
+    INDEX_KEY,
+    "FAISS index over covered codes.",
+    "One unit vector each: title and inclusion terms of its family. Exact, or a graph (`CCL_NEAREST_INDEX=hnsw`); it says "
+    "what it was built from and is refused where that changed.",
     ins=inputs(codes=CODES, coverage=COVERAGE),
-    code_version=code_version(
-        "evidence.synthetic.nearest", settings={"embedder": _SETTINGS.embedder, "kind": _SETTINGS.nearest_index}
-    ),
+    settings={"embedder": _SETTINGS.embedder, "kind": _SETTINGS.nearest_index},
     kinds={"faiss", "huggingface"},
-    owners=OWNERS,
     io_manager_key="faiss_index",
     pool=EMBEDDER_POOL,
     required_resource_keys={"embedder"},
@@ -105,9 +94,7 @@ def nearest_code_index(
 
 @table_asset(
     NEAREST_CODES,
-    code_version=code_version(
-        "evidence.synthetic.nearest", settings={"embedder": _SETTINGS.embedder, "kind": _SETTINGS.nearest_index}
-    ),
+    settings={"embedder": _SETTINGS.embedder, "kind": _SETTINGS.nearest_index},
     description="Codes that differ in side, trimester, intent or 7th character are one family with one query.",
     kinds={"faiss", "huggingface"},
     ins={
@@ -151,14 +138,10 @@ def nearest_codes(
 
 @table_asset(
     SYNTHETIC_PAIRS,
-    code_version=code_version(
-        "evidence.synthetic.synthesis", "evidence.checks",
-        prompts=("evidence_synthesis",),
-        settings={
+    settings={
             "synthesizer": _SETTINGS.model_of("synthesizer"),
             "families_per_chapter": _SETTINGS.limits.synthesized_families,
         },
-    ),
     description="Written from what is known of the nearest covered codes: one request per family, its phrases said of each "
     "member. What breaks a rule is asked for again with the reason, at most twice; then title and inclusion terms stand in, "
     "marked as fallback.",
