@@ -10,11 +10,28 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from ccl_assets.corpora.note_shards import note_shard
+from ccl_assets.icd.code import dot_code
+
+__all__ = [
+    "ROW_KINDS",
+    "SPLITS",
+    "UNANNOTATED",
+    "AnnotatedNote",
+    "Corpus",
+    "CorpusFormatError",
+    "Document",
+    "EvidenceSpan",
+    "Fragment",
+    "Label",
+    "LoadCounts",
+    "RowKind",
+    "category_key",
+    "dot_code",
+]
 
 UNANNOTATED = "unannotated"
 SPLITS = ("train", "val", "test", UNANNOTATED)
@@ -23,7 +40,6 @@ RowKind = Literal["documents", "labels", "evidence"]
 _MOST_PLACES = 10
 ROW_KINDS: tuple[RowKind, ...] = ("documents", "labels", "evidence")
 
-_CODE = re.compile(r"([A-Z][0-9A][0-9A-Z])(?:\.?([0-9A-Z]{1,4}))?")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 
 
@@ -40,23 +56,6 @@ class CorpusFormatError(ValueError):
             place += f", column {column}"
         super().__init__(f"{place}: {problem}; {remedy}")
         self.path, self.line, self.column = path, line, column
-
-
-@lru_cache(maxsize=2**17)  # millions of rows repeat some ten thousand codes; equal codes then share one string, too
-def dot_code(code: str) -> str:
-    """Write an ICD-10-CM code as the project does: upper case, a dot after the third character if more follow.
-
-    Takes codes with or without their dot. Not for ICD-9 or PCS: PCS codes can look like ICD-10-CM ones, so tell
-    them apart by their file or label, not by their shape.
-
-    Raises:
-        ValueError: Not the shape of an ICD-10-CM code.
-    """
-    match = _CODE.fullmatch(code.strip().upper())
-    if match is None:
-        raise ValueError("not the shape of an ICD-10-CM code")
-    category, rest = match.groups()
-    return f"{category}.{rest}" if rest else category
 
 
 def category_key(name: str) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from ccl_assets.icd.chapters import chapter_of
+from ccl_assets.icd.code import is_dotted
 
-_CODE_SHAPE = re.compile(r"^[A-Z][0-9A-Z]{2}(?:\.[0-9A-Z]{1,4})?$")
 _CATEGORY_LENGTH = 3
 
 
@@ -21,7 +20,7 @@ def misplaced(code: str, parent: str | None, chapter: str, block: str, blocks: S
         block: The block it stands in.
         blocks: All blocks of the chapter that hold codes.
     """
-    if not _CODE_SHAPE.match(code):
+    if not is_dotted(code):
         return f"{code!r} is not an ICD-10-CM code"
     if parent is not None:
         if not code.startswith(parent):

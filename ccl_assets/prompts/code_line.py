@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-# Third characters other than digits are A and B in every release so far (C7B, M1A, Z3A), which keeps "A1c" out; a second one that
-# is no digit has QA0 alone.
-_CODE = r"(?:[A-Za-z][0-9][0-9AaBb]|[Qq][Aa]0)(?:\.?[0-9A-Za-z]{1,4})?"
-WHOLE_CODE = re.compile(_CODE)
-_LEADING_CODE = re.compile(rf"[*_`\[(]{{0,3}}(?P<code>{_CODE})(?![0-9A-Za-z]|\.[0-9A-Za-z])[*_`\])]{{0,3}}")
+from ccl_assets.icd.code import WRITTEN, normalize_code
+
+__all__ = ["WHOLE_CODE", "WrittenCode", "is_unmistakable", "normalize_code", "parse_code_line", "strip_edges"]
+
+WHOLE_CODE = re.compile(WRITTEN)
+_LEADING_CODE = re.compile(rf"[*_`\[(]{{0,3}}(?P<code>{WRITTEN})(?![0-9A-Za-z]|\.[0-9A-Za-z])[*_`\])]{{0,3}}")
 _SEPARATOR = re.compile(r"\s*(?:[-=]+>|→|[-‐‑‒–—―−:|=]+)\s*")
 _LIST_SEPARATOR = re.compile(r"\s*(?:[,;/&]|\band\b)\s*")
 _EDGES = (("**", "**"), ("__", "__"), ('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"), ("«", "»"), ("`", "`"))
@@ -22,12 +23,6 @@ class WrittenCode(NamedTuple):
     title: str
     begin: int
     end: int
-
-
-def normalize_code(code: str) -> str:
-    """Write a code as the project does: upper case, dot after the third character (``e1122`` -> ``E11.22``)."""
-    bare = re.sub(r"[.\s]", "", code).upper()
-    return bare if len(bare) <= 3 else f"{bare[:3]}.{bare[3:]}"
 
 
 def parse_code_line(line: str) -> list[WrittenCode]:

@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-_CODE = r"[A-Z][0-9A-Z]{2}(?:\.?[0-9A-Z]{1,4})?"
+from ccl_assets.icd.code import UNDOTTED
+
 # A key that begins with a code, and null or a string, which may stand in a list. Members are looked for one by one, so that half a
 # JSON, or one with prose or a fence around it, gives what it holds.
-_MEMBER = re.compile(rf'"\s*({_CODE})(?![0-9A-Za-z])[^"\n]{{0,300}}"\s*+:\s*+\[?\s*+(?:null\b|"((?:[^"\\]|\\.)*+)")')
-_CODE_LINE = re.compile(rf"^[\s\-*•]*+({_CODE})[\s*]*+(.*)$")
+_MEMBER = re.compile(rf'"\s*({UNDOTTED})(?![0-9A-Za-z])[^"\n]{{0,300}}"\s*+:\s*+\[?\s*+(?:null\b|"((?:[^"\\]|\\.)*+)")')
+_CODE_LINE = re.compile(rf"^[\s\-*•]*+({UNDOTTED})[\s*]*+(.*)$")
 _ANSWER = re.compile(r"^[\s*]*+(?:\([^)]*\)[\s*]*+)?[:=|–-]+(.*)$")
 # "nonerosive reflux" and "Na 128" are findings
 _NO_EVIDENCE = re.compile(

@@ -16,6 +16,7 @@ from itertools import permutations
 from rapidfuzz import fuzz
 
 from ccl_assets.evidence.synthetic.title_match import TitleMatch
+from ccl_assets.icd.code import DOTTED
 from ccl_assets.text.clinical_words import (
     FUNCTION_WORDS,
     NEGATED,
@@ -30,7 +31,7 @@ from ccl_assets.text.folding import fold
 SHORTEST, LONGEST = 4, 160
 _MOST_WORDS = 20
 _NEAR = 95.0
-_CODE = re.compile(r"\b[A-Z](?:\d[0-9A-Z]|A\d)(?:\.[0-9A-Z]{1,4})?\b")  # "CAD" and "PAD" are words
+_CODE = re.compile(rf"\b{DOTTED}\b")  # "CAD" and "PAD" are words
 
 REASONS = {
     "no_answer": "the model gave no list, or an error",

@@ -13,12 +13,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from ccl_assets.icd.changes.conversion_sheet import plain_cell, shown_cell, table_lines
+from ccl_assets.icd.code import CATEGORY, DOTTED
 from ccl_assets.icd.release.contents import ReleaseError, ReleaseFile
 
-_CATEGORY = r"[A-Z](?:\d[0-9A-Z]|A\d)"
-_CODE = rf"{_CATEGORY}(?:\.[0-9A-Z]{{1,4}})?(?![0-9A-Z.]*[0-9A-Z])"
+_CODE = rf"{DOTTED}(?![0-9A-Z.]*[0-9A-Z])"
 _WHOLE_CODE = re.compile(_CODE)
-_UNDOTTED = re.compile(rf"({_CATEGORY})([0-9A-Z]{{1,4}})")
+_UNDOTTED = re.compile(rf"({CATEGORY})([0-9A-Z]{{1,4}})")
 # a range, a subtree (`I63.-`, `R11-`) or a code, longest first
 _REFERENCE = re.compile(rf"(?P<first>{_CODE})(?:\s*(?:-|TO|THROUGH)\s*(?P<last>{_CODE})|(?P<dash>\.?-))?")
 _GLUE = re.compile(r"(?:AND|OR|CODES?|AN?|ANY|IN|FROM|CATEGOR(?:Y|IES))(?![A-Z])|[&,;/\s]+")

@@ -52,6 +52,7 @@ class Edition:
             {
                 (scope, subject, kind, plain(text)): (text, _chapter(scope, subject))
                 for scope, subject, kind, text in zip(*columns, strict=True)
+                if text.strip()  # an empty note says nothing
             },
         )
 
@@ -84,7 +85,7 @@ def release_diff(before: Edition, after: Edition) -> list[Row]:
             row["chapter"],
             row["subject"],
             row["kind"] or "",
-            plain(row["before"] or row["after"]),
+            plain(row["before"] or row["after"] or ""),
         )
     )
     return [

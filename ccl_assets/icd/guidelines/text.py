@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from ccl_assets.icd.code import CATEGORY
 from ccl_assets.icd.guidelines.pdf import Line
 
 _PARAGRAPH_GAP = 1.5  # in leadings: lines of a paragraph lie 1.0 to 1.25 apart, paragraphs 1.8 and more
 _MUCH_ROOM = 0.25  # share of the right edge that running text never leaves free
-_ENTRY = re.compile(r"•|Except: |Note: |[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]+)?-? [A-Z(]")  # of a list of codes, the last
-_DASH_CODE = re.compile(r"\b[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]*)?-+$")
+_ENTRY = re.compile(rf"•|Except: |Note: |{CATEGORY}(?:\.[0-9A-Z]+)?-? [A-Z(]")  # of a list of codes, the last
+_DASH_CODE = re.compile(rf"\b{CATEGORY}(?:\.[0-9A-Z]*)?-+$")
 _CODE = re.compile(r"[A-Z]{1,2}\d")
 _SENTENCE_END = tuple(".:;?!”)")
 

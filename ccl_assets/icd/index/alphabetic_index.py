@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ccl_assets.icd.code import CATEGORY
 from ccl_assets.icd.release.contents import ReleaseFile
 from ccl_assets.icd.release.xml_documents import iterate_xml, plain_text
 
@@ -18,14 +19,14 @@ SOURCES = {
     "drug": "drug_table",
     "external_cause": "external_cause_index",
 }
-_CODE = re.compile(r"[A-Z][0-9A][0-9A-Z](?:\.[0-9A-Z]{0,4})?-*")
+_CODE = re.compile(rf"{CATEGORY}(?:\.[0-9A-Z]{{0,4}})?-*")
 _SPACE_BEFORE_COMMA = re.compile(r"\s+(?=[,;])")
 _TRAILING = re.compile(r"(?:\s*,|\s+-+|\s*-\s*see)+$")
 _DOUBLE_COMMA = re.compile(r",(?:\s*,)+")
 # "procedureT88.53", "not intractable 4G43.829", "chronic I82.5y--"; not "(conditions in) I51.4-I51.9" nor "in subcategory K72.0"
 _CODE_IN_TITLE = re.compile(
     r"^(?P<title>.*?(?:[a-z)]|\.\d(?=\s)))(?<! in)(?<! to)(?<! and)(?:\s[a-z0-9])?\s?"
-    r"(?P<code>[A-Z]\d[0-9A-Z]\.[0-9A-Z]{1,4})y?(?P<dashes>-*)$"
+    rf"(?P<code>{CATEGORY}\.[0-9A-Z]{{1,4}})y?(?P<dashes>-*)$"
 )
 _NO_CODE = {"", "-", "--"}
 _BLANK: dict[str, Any] = {

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from ccl_assets.icd.code import CATEGORY
 from ccl_assets.icd.index.tree import STEPS, Term, TermTree
 from ccl_assets.icd.index.words import core_words, plain_words, printed_parts, stems, without_parentheses
 
@@ -49,8 +50,8 @@ _INSTRUCTION = re.compile(
     r"|specified substance|substance specified)",
     re.IGNORECASE,
 )
-_CODES = re.compile(r"^(?:[A-Z]\d\d\b|(?i:(?:sub)?categor(?:y|ies)\b|with 7th character))")
-_CODE_AT_END = re.compile(r"\s+[A-Z]\d\d(?:\.\w+)?$")
+_CODES = re.compile(rf"^(?:{CATEGORY}\b|(?i:(?:sub)?categor(?:y|ies)\b|with 7th character))")
+_CODE_AT_END = re.compile(rf"\s+{CATEGORY}(?:\.\w+)?$")
 _CATEGORIES = re.compile(r"\bcategor(?:y|ies)\b", re.IGNORECASE)
 _BEHAVIORS = {
     "malignant": "Malignant Primary",

@@ -17,7 +17,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-_SHAPE = r"(?<![0-9A-Za-z])[A-Z](?:\d[0-9A-Z]|A\d)(?:\.[0-9A-Z]{1,4})?(?!\.?[0-9A-Za-z])"
+from ccl_assets.icd.code import DOTTED
+
+_SHAPE = rf"(?<![0-9A-Za-z]){DOTTED}(?!\.?[0-9A-Za-z])"
 # "I20-I25", "F10.--F19.-", "F98.2.-F98.3", "S06.1- to S06.6-"; a dash or ".-" at the end is part of the printed form
 _PRINTED = re.compile(rf"(?P<first>{_SHAPE})(?:\.?-?(?:\s*-\s*|\s+to\s+)(?P<last>{_SHAPE}))?(?:\.?-)?")
 _OPENS_WITH_CODE = re.compile(rf"\(\s*{_SHAPE}")

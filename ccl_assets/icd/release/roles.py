@@ -58,7 +58,7 @@ class Statement:
 
 def may_have_role(head: bytes) -> bool:
     """Whether a file that begins like this can have a role; ``False`` saves reading all of it. Archives aside."""
-    text = _decoded(head)
+    text = decoded(head)
     return (
         head.startswith(b"%PDF")
         or any(pattern.match(text) for pattern in (_XML_START, _ORDER_LINE))
@@ -87,7 +87,7 @@ def statement(shown: str, content: bytes) -> Statement | None:
         return _sheet_statement(shown, content)
     if content.startswith(b"%PDF"):
         return _pdf_statement(shown, content)
-    text = _decoded(content[:HEAD_BYTES])
+    text = decoded(content[:HEAD_BYTES])
     if _XML_START.match(text):
         return _xml_statement(shown, content)
     if _ORDER_LINE.match(text):
@@ -150,7 +150,7 @@ class _XmlHead:
 
 
 def _names_a_release(content: bytes) -> bool:
-    return "ICD10CM." in _decoded(content[:HEAD_BYTES])
+    return "ICD10CM." in decoded(content[:HEAD_BYTES])
 
 
 class _DocumentType(Exception):  # noqa: N818 - leaves the parser, never this module
@@ -229,7 +229,11 @@ def _titled(role: str, text: str) -> Statement:
     return Statement(role, year, update)
 
 
-def _decoded(head: bytes) -> str:
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return head[: len(head) // 2 * 2].decode("utf-16", "replace")
-    return head.decode("utf-8-sig", "replace")
+def decoded(content: bytes) -> str:
+    """Text of a file, or of its head: UTF-8, or UTF-16 by its byte-order mark or by the zero bytes of plain letters."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content[: len(content) // 2 * 2].decode("utf-16", "replace")
+    if content[1:2] == b"\0" or content[:1] == b"\0":
+        encoding = "utf-16-le" if content[1:2] == b"\0" else "utf-16-be"
+        return content[: len(content) // 2 * 2].decode(encoding, "replace")
+    return content.decode("utf-8-sig", "replace")

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ccl_assets.icd.chapters import CHAPTER_KEYS, CHAPTERS
+from ccl_assets.icd.code import CATEGORY, dot_code, is_order_file_code
 from ccl_assets.icd.code_placement import misplaced
 from ccl_assets.icd.instructions.code_references import find_references
 from ccl_assets.icd.release.contents import ReleaseError, ReleaseFile
+from ccl_assets.icd.release.roles import decoded
 from ccl_assets.icd.release.xml_documents import iterate_xml, plain_text, text_of
 from ccl_assets.icd.tabular.seventh_character import Exception7th, expand, is_extensible
 from ccl_assets.tables.collector import collector_paused
 
-_RANGE_IN_TITLE = re.compile(r"\s*\([A-Z]\w\w(?:-[A-Z]\w\w)?\)\s*$")
+_RANGE_IN_TITLE = re.compile(rf"\s*\({CATEGORY}(?:-{CATEGORY})?\)\s*$")
 NOTE_KINDS = {
     "includes": "includes",
     "excludes1": "excludes1",
@@ -137,7 +139,7 @@ class TabularReader:
             elif tag == "desc":
                 title = plain_text(child)
             elif tag == "inclusionTerm":
-                inclusion_terms += [plain_text(note) for note in child.iterfind("note")]
+                inclusion_terms += [text for note in child.iterfind("note") if (text := plain_text(note))]
             elif tag in NOTE_KINDS:
                 groups.append(child)
         line = self._check_code(code, element, parent)
@@ -199,7 +201,8 @@ class TabularReader:
 
     def _read_group(self, group: Any, kind: str, scope: str, subject: str) -> None:
         for note in group.iterfind("note"):
-            text = plain_text(note)
+            if not (text := plain_text(note)):
+                continue  # `<note/>`, as the edition of October 2026 has one, says nothing
             if (rule := Exception7th.parse(text)) is not None:
                 self._exceptions.append(rule)
             self._notes.append((scope, subject, kind, text))
@@ -215,10 +218,10 @@ def order_file_codes(file: ReleaseFile) -> Iterator[tuple[str, bool, str]]:
     Raises:
         ReleaseError: A line does not have the fixed columns.
     """
-    for number, raw in enumerate(file.content.decode("utf-8", "replace").splitlines(), start=1):
+    for number, raw in enumerate(decoded(file.content).splitlines(), start=1):
         if not raw.strip():
             continue
         bare, flag = raw[6:13].strip(), raw[14:15]
-        if flag not in ("0", "1") or not bare:
+        if flag not in ("0", "1") or not is_order_file_code(bare):
             raise ReleaseError(f"{file.file_name}, line {number}: not a line of an order file")
-        yield (f"{bare[:3]}.{bare[3:]}" if len(bare) > 3 else bare), flag == "1", raw[77:].strip()
+        yield dot_code(bare), flag == "1", raw[77:].strip()
