@@ -3,39 +3,59 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from ccl_assets.icd.code import WRITTEN, normalize_code
+from ccl_assets.prompts.scattered_codes import WrittenCode, scattered_codes, split_inline_evidence
 
 __all__ = ["WHOLE_CODE", "WrittenCode", "is_unmistakable", "normalize_code", "parse_code_line", "strip_edges"]
 
 WHOLE_CODE = re.compile(WRITTEN)
-_LEADING_CODE = re.compile(rf"[*_`\[(]{{0,3}}(?P<code>{WRITTEN})(?![0-9A-Za-z]|\.[0-9A-Za-z])[*_`\])]{{0,3}}")
+_DRESSED = rf"[*_`\[(]{{0,3}}(?P<code>{WRITTEN})(?![0-9A-Za-z]|\.[0-9A-Za-z])[*_`\])]{{0,3}}"
+_LEADING_CODE = re.compile(_DRESSED)
 _SEPARATOR = re.compile(r"\s*(?:[-=]+>|→|[-‐‑‒–—―−:|=]+)\s*")
 _LIST_SEPARATOR = re.compile(r"\s*(?:[,;/&]|\band\b)\s*")
+# marks that some put before a code without a space: "✅E11.9", "[x] E11.9", "1)E11.9"
+_DRESS = re.compile(r"(?:\[[xX✓ ]\]|\(?\d{1,3}[.):]|[0-9]\ufe0f?\u20e3|[^\w\s(\[*`\"'“”‘’«»]|\s)+")
+_NEXT_PAIR = re.compile(
+    rf"(?:[;|•/,]|\band\b|\s{{3,}}|\t)\s*(?:\(?\d{{1,2}}[.)]\s*)?(?={_DRESSED}\s*(?:[-‐‑‒–—―−:=→]|[;,]|$))", re.IGNORECASE
+)
 _EDGES = (("**", "**"), ("__", "__"), ('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"), ("«", "»"), ("`", "`"))
 
 
-class WrittenCode(NamedTuple):
-    """A code as a line has it, normalized, with the title beside it; ``line[begin:end]`` is the code as written."""
-
-    code: str
-    title: str
-    begin: int
-    end: int
 
 
 def parse_code_line(line: str) -> list[WrittenCode]:
-    """The code of a line, several where it is a list of codes; empty where there is none."""
+    """The codes of a line: mostly one, several where it is a list of codes or of pairs; empty where there is none."""
+    lead = 0
     match = _LEADING_CODE.match(line)
+    if match is None and (dress := _DRESS.match(line)) is not None:
+        lead = dress.end()
+        match = _LEADING_CODE.match(line, lead)
     if match is None:
-        return _parse_trailing_code(line)
+        found = scattered_codes(line, is_section=True)
+        return found if len(found) > 1 else _parse_trailing_code(line) or found
     first = _written(match)
     if (listed := _parse_list(line, match.end())) is not None:
         return [first, *listed]
-    separator = _SEPARATOR.match(line, match.end())
-    title = line[separator.end() if separator else match.end() :]
-    return [first._replace(title=strip_edges(title.strip(" *_,;|")))]
+    codes = []
+    while True:
+        separator = _SEPARATOR.match(line, match.end())
+        begin = separator.end() if separator else match.end()
+        following = _NEXT_PAIR.search(line, begin)
+        while following is not None and _LEADING_CODE.match(line, following.end()) is None:
+            following = _NEXT_PAIR.search(line, following.end())
+        title = line[begin : following.start() if following else len(line)]
+        codes.append(_titled(_written(match), title))
+        if following is None:
+            return codes
+        found_next = _LEADING_CODE.match(line, following.end())
+        assert found_next is not None
+        match = found_next
+
+
+def _titled(code: WrittenCode, title: str) -> WrittenCode:
+    title, evidence = split_inline_evidence(title)
+    return code._replace(title=strip_edges(title.strip(" *_,;|")), evidence=evidence)
 
 
 def _written(match: re.Match[str]) -> WrittenCode:
@@ -52,6 +72,8 @@ def _parse_list(line: str, position: int) -> list[WrittenCode] | None:
         if separator.end() == len(line):
             break
         match = _LEADING_CODE.match(line, separator.end())
+        if match is None and (both := _LIST_SEPARATOR.match(line, separator.end())) is not None:  # ", and I10"
+            match = _LEADING_CODE.match(line, both.end())
         if match is None:
             return None
         codes.append(_written(match))
@@ -77,7 +99,7 @@ def is_unmistakable(line: str) -> bool:
     """
     match = _LEADING_CODE.match(line)
     if match is None:
-        return bool(_parse_trailing_code(line))
+        return bool(_parse_trailing_code(line)) or bool(scattered_codes(line, is_section=False))
     end = match.end()
     return not line[end:].strip() or _SEPARATOR.match(line, end) is not None or _parse_list(line, end) is not None
 

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ccl_assets.prompts.answer_dress import without_html, without_thoughts
+from ccl_assets.prompts.answer_table import TableHead, evidence_cell, is_row, read_row
 from ccl_assets.prompts.code_line import (
     WHOLE_CODE,
     WrittenCode,
@@ -19,6 +21,7 @@ from ccl_assets.prompts.code_line import (
     parse_code_line,
     strip_edges,
 )
+from ccl_assets.prompts.json_answer import json_codes, looks_like_json
 
 __all__ = ["CODES_HEAD", "CodeEntry", "ParsedCoding", "normalize_code", "parse_coding", "render_code", "render_coding"]
 
@@ -32,8 +35,10 @@ UNPARSED_LINE = "unparsed_line"
 REPEATED_CODE = "repeated_code"
 TOO_MANY_LINES = "too_many_lines"
 EVIDENCE_MISALIGNED = "evidence_misaligned"
+UNFINISHED_THOUGHT = "unfinished_thought"
 
 _BULLET = re.compile(r"(?:[-–—*•·+▪◦|]|\(?\d{1,3}[.)])\s+")
+_EMOJI_BULLET = re.compile(r"(?:[•‣⁃∙\u2460-\u24ff\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]\ufe0f?|[0-9]\ufe0f?\u20e3)\s*")
 _RULE = re.compile(r"[-|=*_: ]+")
 _CLOSE = r"\s*+(?:\*\*|__)?\s*+"  # possessive: a long run of blanks must not cost its square
 _NAMED_HEADING = re.compile(
@@ -118,9 +123,10 @@ def parse_coding(text: str, given_evidence: Sequence[str] = ()) -> ParsedCoding:
     """Read a model's answer; any text is accepted and nothing is raised.
 
     Understood besides the format itself: other heading styles (``Evidence:``, ``**ICD-10 codes**``; ``Códigos CIE-10``, as models
-    answer Spanish notes in Spanish), text after the heading, bullets, numbers, table bars, bold and quotes, other dashes, lower
-    case, codes without dot, several codes on a line, the code after its title. Without a code section, lines that are
-    unmistakably codes are still taken and ``no_code_section`` is reported. A code given twice counts once, where it stood first.
+    answer Spanish notes in Spanish), text after the heading, bullets, numbers, emoji, HTML, tables, bold and quotes, other dashes,
+    lower case, codes without dot, labels before codes, several codes or pairs on a line, the code after its title, JSON. Thoughts
+    (``<think>``) are no answer. Without a code section, lines that are unmistakably codes are still taken and ``no_code_section`` is
+    reported. A code given twice counts once, where it stood first.
 
     Evidence belongs to the code line of the same position if there are as many lines of each. Otherwise it is dealt
     out by order and ``evidence_misaligned`` is reported. Cost is linear in the length of the text.
@@ -129,23 +135,32 @@ def parse_coding(text: str, given_evidence: Sequence[str] = ()) -> ParsedCoding:
         text: The answer.
         given_evidence: Evidence lines that stood in the prompt; they count where the answer has no such section.
     """
-    problems: dict[str, None] = {}
-    if not text.strip():
-        return ParsedCoding((), (EMPTY_OUTPUT,))
-    sections = _Sections.read(text)
+    answer, is_unfinished = without_thoughts(text)
+    problems: dict[str, None] = {UNFINISHED_THOUGHT: None} if is_unfinished else {}
+    if not answer.strip():
+        return ParsedCoding((), (EMPTY_OUTPUT, *problems))
+    answer = without_html(answer)
+    sections = _Sections.read(answer)
     if given_evidence and not sections.has_evidence:
         sections.evidence = [_Line(line, 0) for line in given_evidence]
     code_lines = sections.codes
     if not sections.has_codes:
         problems[NO_CODE_SECTION] = None
-        code_lines = [line for line in sections.loose if is_unmistakable(line.text)]
+        code_lines = [line for line in sections.loose if line.is_unmistakable]
         if sections.has_evidence:  # a forgotten code heading leaves the codes among the evidence
-            code_lines += [line for line in sections.evidence if is_unmistakable(line.text)]
-            sections.evidence = [line for line in sections.evidence if not is_unmistakable(line.text)]
+            code_lines += [line for line in sections.evidence if line.is_unmistakable]
+            sections.evidence = [line for line in sections.evidence if not line.is_unmistakable]
     if sections.was_cut or len(code_lines) > MAX_SECTION_LINES:
         problems[TOO_MANY_LINES] = None
         code_lines = code_lines[:MAX_SECTION_LINES]
     parsed = [line.codes() for line in code_lines]
+    if looks_like_json(answer):
+        found, is_unread = json_codes(answer)
+        if len({code.code for code in found}) > len({code.code for line in parsed for code in line}):
+            parsed = [[WrittenCode(code, title, begin, end, quote)] for code, title, quote, begin, end in found]
+            parsed += [[]] * is_unread
+            sections.evidence, sections.has_evidence = [_Line(line, 0) for line in given_evidence], False
+            problems[NO_CODE_SECTION] = None
     understood = [entries for entries in parsed if entries]
     if len(understood) < len(parsed):
         problems[UNPARSED_LINE] = None
@@ -154,34 +169,44 @@ def parse_coding(text: str, given_evidence: Sequence[str] = ()) -> ParsedCoding:
     aligned = understood
     if len(spans) == len(parsed):
         aligned = parsed  # an unreadable code line keeps its place, so that its neighbours keep their evidence
+    elif (
+        (count := sum(map(len, understood))) != len(understood)
+        and len(spans) == count
+        and not (len(understood) == 1 and given_evidence)
+    ):
+        aligned = [[code] for entries in understood for code in entries]  # several pairs on a line, a quote for each
     elif (sections.has_evidence or given_evidence) and understood and len(spans) != len(understood):
         problems[EVIDENCE_MISALIGNED] = None
 
     entries: dict[str, CodeEntry] = {}
     for position, line_entries in enumerate(aligned):
         evidence = spans[position] if position < len(spans) else None
-        for code, title, begin, end in line_entries:
+        for code, title, begin, end, own_evidence in line_entries:
             if code in entries:
                 problems[REPEATED_CODE] = None
             elif len(entries) == MAX_SECTION_LINES:
                 problems[TOO_MANY_LINES] = None
             else:
-                entries[code] = CodeEntry(code, title, evidence, begin, end)
+                entries[code] = CodeEntry(code, title, own_evidence or evidence, begin, end)
     return ParsedCoding(tuple(entries.values()), tuple(problems))
 
 
 class _Line(NamedTuple):
-    """A line without its dress, and where that begins in the answer."""
+    """A line without its dress, and where that begins in the answer; ``row`` has the codes of a row of a table."""
 
     text: str
     begin: int
+    row: tuple[WrittenCode, ...] | None = None
+
+    @property
+    def is_unmistakable(self) -> bool:
+        """Whether it is a line of codes wherever it stands."""
+        return bool(self.row) or is_unmistakable(self.text)
 
     def codes(self) -> list[WrittenCode]:
         """Its codes with their places in the answer."""
-        return [
-            WrittenCode(code, title, self.begin + begin, self.begin + end)
-            for code, title, begin, end in parse_code_line(self.text)
-        ]
+        found = parse_code_line(self.text) if not self.row else self.row
+        return [code._replace(begin=self.begin + code.begin, end=self.begin + code.end) for code in found]
 
 
 @dataclass
@@ -199,25 +224,43 @@ class _Sections:
     def read(cls, text: str) -> _Sections:
         sections = cls([], [], [])
         target = sections.loose
+        head = TableHead()
         begin = end = 0
         for raw_line in text.splitlines(keepends=True):
             begin, end = end, end + len(raw_line)
             line = raw_line.strip()
             if not line:
                 continue
+            into = target
             if (heading := _read_heading(line)) is not None:
-                section, line = heading
+                section, rest = heading
+                # a quote below its code, "Evidence: …", does not end the list of codes
+                is_inline = section == "evidence" and rest and target is sections.codes and not line.startswith("#")
+                line = rest
                 sections.has_evidence |= section == "evidence"
                 sections.has_codes |= section == "codes"
-                target = getattr(sections, section)
-            if not (line := _unwrap(line)) or _RULE.fullmatch(line):
+                into = getattr(sections, section)
+                target = target if is_inline else into
+            row = None
+            if is_row(line):
+                if (new_head := TableHead.read(line)) is not None:
+                    head = new_head
+                    continue
+                if into is not sections.evidence:
+                    row = read_row(line, head)
+                elif (cell := evidence_cell(line, head)) is not None:
+                    line = cell
+            if row:
+                into.append(_Line(line, begin + raw_line.index(line), tuple(row)))
                 continue
-            if target is sections.codes and _says_nothing(line):
+            if not (line := _unwrap(line, is_evidence=into is sections.evidence)) or _RULE.fullmatch(line):
                 continue
-            if len(target) >= MAX_SECTION_LINES and target is not sections.loose:
+            if into is sections.codes and (_says_nothing(line) or line.startswith("```")):
+                continue
+            if len(into) >= MAX_SECTION_LINES and into is not sections.loose:
                 sections.was_cut = True
                 continue
-            target.append(_Line(line, begin + raw_line.index(line)))
+            into.append(_Line(line, begin + raw_line.index(line)))
         return sections
 
 
@@ -243,11 +286,13 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _unwrap(line: str) -> str:
+def _unwrap(line: str, *, is_evidence: bool) -> str:
     """Take one bullet or number, table bars, bold and quotes off the edges; what is left is still verbatim."""
     bullet = _BULLET.match(line)
     if bullet:
         line = line[bullet.end() :]
         if bullet.group().startswith("|"):
             line = line.rstrip("| ")
+    if (emoji := _EMOJI_BULLET.match(line)) is not None and not (is_evidence and bullet):
+        line = line[emoji.end() :]
     return strip_edges(line)

@@ -19,8 +19,8 @@ from ccl_assets.icd.release.contents import ReleaseError, ReleaseFile
 _CODE = rf"{DOTTED}(?![0-9A-Z.]*[0-9A-Z])"
 _WHOLE_CODE = re.compile(_CODE)
 _UNDOTTED = re.compile(rf"({CATEGORY})([0-9A-Z]{{1,4}})")
-# a range, a subtree (`I63.-`, `R11-`) or a code, longest first
-_REFERENCE = re.compile(rf"(?P<first>{_CODE})(?:\s*(?:-|TO|THROUGH)\s*(?P<last>{_CODE})|(?P<dash>\.?-))?")
+# a range, a subtree (`I63.-`, `R11-`) or a code, longest first; a full stop may follow (`I10.`)
+_REFERENCE = re.compile(rf"(?P<first>{_CODE})(?:\s*(?:-|TO|THROUGH)\s*(?P<last>{_CODE})|(?P<dash>\.?-))?(?:\.(?![0-9A-Z]))?")
 _GLUE = re.compile(r"(?:AND|OR|CODES?|AN?|ANY|IN|FROM|CATEGOR(?:Y|IES))(?![A-Z])|[&,;/\s]+")
 _JOINED = re.compile(r"\bAND\b|&")
 _NONE = {"NONE", "N/A", "NA", "-", "--"}
@@ -132,7 +132,7 @@ def _printed(code: Any, effective: Any, previous: Any) -> str:
 
 def _row(line: int, code: Any, effective: Any, previous: Any) -> tuple[ConversionRow, Remark | None] | Remark:
     printed = _printed(code, effective, previous)
-    current = plain_cell(code)
+    current = plain_cell(code).removesuffix(".")
     remark = None
     if (undotted := _UNDOTTED.fullmatch(current)) is not None:
         current = f"{undotted[1]}.{undotted[2]}"

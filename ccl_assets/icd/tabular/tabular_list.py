@@ -135,7 +135,7 @@ class TabularReader:
             if tag == "diag":
                 children.append(child)
             elif tag == "name":
-                code = plain_text(child)
+                code = plain_text(child).removesuffix(".")
             elif tag == "desc":
                 title = plain_text(child)
             elif tag == "inclusionTerm":
@@ -221,7 +221,7 @@ def order_file_codes(file: ReleaseFile) -> Iterator[tuple[str, bool, str]]:
     for number, raw in enumerate(decoded(file.content).splitlines(), start=1):
         if not raw.strip():
             continue
-        bare, flag = raw[6:13].strip(), raw[14:15]
+        bare, flag = raw[6:13].strip().removesuffix("."), raw[14:15]
         if flag not in ("0", "1") or not is_order_file_code(bare):
             raise ReleaseError(f"{file.file_name}, line {number}: not a line of an order file")
         yield dot_code(bare), flag == "1", raw[77:].strip()
