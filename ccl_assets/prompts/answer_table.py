@@ -8,11 +8,14 @@ from typing import NamedTuple
 
 from ccl_assets.icd.code import WRITTEN
 from ccl_assets.prompts.answer_words import answer_words
-from ccl_assets.prompts.code_line import WrittenCode, parse_code_line, strip_edges
+from ccl_assets.prompts.code_line import LineCode, read_code_line, strip_edges
 
-_WHOLE_CODES = re.compile(rf"[*_`\[(]{{0,3}}{WRITTEN}(?:[*_`\])]{{0,3}}\s*[,;/&]?\s*[*_`\[(]{{0,3}}{WRITTEN})*[*_`\])]{{0,3}}")
+_OPEN, _CLOSE = r"[*_`\[(]{0,3}", r"[*_`\])]{0,3}"
+_WHOLE_CODES = re.compile(rf"{_OPEN}{WRITTEN}(?:{_CLOSE}(?:\s?[,;/&]\s?|\s){_OPEN}{WRITTEN})*{_CLOSE}")
 _NUMBER = re.compile(r"[#№\d.)\s-]*")
-_HEAD_NUMBER = frozenset({"", "#", "no", "no.", "nr", "nr.", "n", "number", "rank", "№", "confidence", "reason", "billable"})
+_HEAD_NUMBER = frozenset(
+    {"", "#", "no", "no.", "nr", "nr.", "n", "number", "rank", "№", "confidence", "reason", "billable"}
+)
 
 
 class _Cell(NamedTuple):
@@ -49,7 +52,7 @@ def is_row(line: str) -> bool:
     return line.startswith("|") or line.count("|") > 1 or ("\t" in line.strip() and "|" not in line)
 
 
-def read_row(line: str, head: TableHead) -> list[WrittenCode]:
+def read_row(line: str, head: TableHead) -> list[LineCode]:
     """The codes of a row with title and quote; empty where no cell holds codes only."""
     cells = _cells(line)
     at = head.code if head.code is not None and head.code < len(cells) else None
@@ -65,7 +68,7 @@ def read_row(line: str, head: TableHead) -> list[WrittenCode]:
     cell = cells[at]
     return [
         code._replace(begin=cell.begin + code.begin, end=cell.begin + code.end, title=title, evidence=evidence)
-        for code in parse_code_line(cell.text)
+        for code in read_code_line(cell.text)
     ]
 
 

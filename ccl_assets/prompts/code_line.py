@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from ccl_assets.icd.code import WRITTEN, normalize_code
-from ccl_assets.prompts.scattered_codes import WrittenCode, scattered_codes, split_inline_evidence
+from ccl_assets.prompts.scattered_codes import LineCode, scattered_codes, split_inline_evidence
 
-__all__ = ["WHOLE_CODE", "WrittenCode", "is_unmistakable", "normalize_code", "parse_code_line", "strip_edges"]
+__all__ = [
+    "WHOLE_CODE",
+    "LineCode",
+    "WrittenCode",
+    "is_unmistakable",
+    "normalize_code",
+    "parse_code_line",
+    "read_code_line",
+    "strip_edges",
+]
 
 WHOLE_CODE = re.compile(WRITTEN)
 _DRESSED = rf"[*_`\[(]{{0,3}}(?P<code>{WRITTEN})(?![0-9A-Za-z]|\.[0-9A-Za-z])[*_`\])]{{0,3}}"
@@ -17,15 +27,28 @@ _LIST_SEPARATOR = re.compile(r"\s*(?:[,;/&]|\band\b)\s*")
 # marks that some put before a code without a space: "✅E11.9", "[x] E11.9", "1)E11.9"
 _DRESS = re.compile(r"(?:\[[xX✓ ]\]|\(?\d{1,3}[.):]|[0-9]\ufe0f?\u20e3|[^\w\s(\[*`\"'“”‘’«»]|\s)+")
 _NEXT_PAIR = re.compile(
-    rf"(?:[;|•/,]|\band\b|\s{{3,}}|\t)\s*(?:\(?\d{{1,2}}[.)]\s*)?(?={_DRESSED}\s*(?:[-‐‑‒–—―−:=→]|[;,]|$))", re.IGNORECASE
+    rf"(?:[;|•/,]|\band\b|\s{{3}}|\t)\s{{0,9}}(?:\(?\d{{1,2}}[.)]\s{{0,9}})?(?={_DRESSED}(?:\s{{1,9}}[-‐‑‒–—―−]\s|\s{{0,9}}(?:[:=→]|--)\s))",
+    re.IGNORECASE,
 )
 _EDGES = (("**", "**"), ("__", "__"), ('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"), ("«", "»"), ("`", "`"))
 
 
+class WrittenCode(NamedTuple):
+    """A code as a line has it, normalized, with the title beside it; ``line[begin:end]`` is the code as written."""
+
+    code: str
+    title: str
+    begin: int
+    end: int
 
 
 def parse_code_line(line: str) -> list[WrittenCode]:
-    """The codes of a line: mostly one, several where it is a list of codes or of pairs; empty where there is none."""
+    """The codes of a line with their titles; see :func:`read_code_line`."""
+    return [WrittenCode(*code[:4]) for code in read_code_line(line)]
+
+
+def read_code_line(line: str) -> list[LineCode]:
+    """The codes of a line with titles and quotes: mostly one, several where it is a list of codes or of pairs; empty where there is none."""
     lead = 0
     match = _LEADING_CODE.match(line)
     if match is None and (dress := _DRESS.match(line)) is not None:
@@ -53,18 +76,18 @@ def parse_code_line(line: str) -> list[WrittenCode]:
         match = found_next
 
 
-def _titled(code: WrittenCode, title: str) -> WrittenCode:
+def _titled(code: LineCode, title: str) -> LineCode:
     title, evidence = split_inline_evidence(title)
     return code._replace(title=strip_edges(title.strip(" *_,;|")), evidence=evidence)
 
 
-def _written(match: re.Match[str]) -> WrittenCode:
-    return WrittenCode(normalize_code(match["code"]), "", *match.span("code"))
+def _written(match: re.Match[str]) -> LineCode:
+    return LineCode(normalize_code(match["code"]), "", *match.span("code"))
 
 
-def _parse_list(line: str, position: int) -> list[WrittenCode] | None:
+def _parse_list(line: str, position: int) -> list[LineCode] | None:
     """The further codes of ``, E11.9; I10``; ``None`` if what follows ``position`` is not a list of codes."""
-    codes: list[WrittenCode] = []
+    codes: list[LineCode] = []
     while position < len(line):
         separator = _LIST_SEPARATOR.match(line, position)
         if separator is None or not separator.group().strip():
@@ -81,7 +104,7 @@ def _parse_list(line: str, position: int) -> list[WrittenCode] | None:
     return codes or None
 
 
-def _parse_trailing_code(line: str) -> list[WrittenCode]:
+def _parse_trailing_code(line: str) -> list[LineCode]:
     """A code behind its title: ``Essential hypertension (I10)``, ``Essential hypertension – I10``."""
     title, _, last = line.rpartition(" ")
     bare = last.strip("()[]*_`.,;:|-–—")
@@ -89,7 +112,7 @@ def _parse_trailing_code(line: str) -> list[WrittenCode]:
     if not title or not is_set_off or not WHOLE_CODE.fullmatch(bare):
         return []
     begin = line.rindex(bare)
-    return [WrittenCode(normalize_code(bare), title.rstrip(" -–—:|=>*_"), begin, begin + len(bare))]
+    return [LineCode(normalize_code(bare), title.rstrip(" -–—:|=>*_"), begin, begin + len(bare))]
 
 
 def is_unmistakable(line: str) -> bool:

@@ -15,10 +15,10 @@ from ccl_assets.prompts.answer_dress import without_html, without_thoughts
 from ccl_assets.prompts.answer_table import TableHead, evidence_cell, is_row, read_row
 from ccl_assets.prompts.code_line import (
     WHOLE_CODE,
-    WrittenCode,
+    LineCode,
     is_unmistakable,
     normalize_code,
-    parse_code_line,
+    read_code_line,
     strip_edges,
 )
 from ccl_assets.prompts.json_answer import json_codes, looks_like_json
@@ -38,7 +38,9 @@ EVIDENCE_MISALIGNED = "evidence_misaligned"
 UNFINISHED_THOUGHT = "unfinished_thought"
 
 _BULLET = re.compile(r"(?:[-–—*•·+▪◦|]|\(?\d{1,3}[.)])\s+")
-_EMOJI_BULLET = re.compile(r"(?:[•‣⁃∙\u2460-\u24ff\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]\ufe0f?|[0-9]\ufe0f?\u20e3)\s*")
+_EMOJI_BULLET = re.compile(
+    r"(?:[•‣⁃∙\u2460-\u24ff\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]\ufe0f?|[0-9]\ufe0f?\u20e3)\s*"
+)
 _RULE = re.compile(r"[-|=*_: ]+")
 _CLOSE = r"\s*+(?:\*\*|__)?\s*+"  # possessive: a long run of blanks must not cost its square
 _NAMED_HEADING = re.compile(
@@ -156,8 +158,8 @@ def parse_coding(text: str, given_evidence: Sequence[str] = ()) -> ParsedCoding:
     parsed = [line.codes() for line in code_lines]
     if looks_like_json(answer):
         found, is_unread = json_codes(answer)
-        if len({code.code for code in found}) > len({code.code for line in parsed for code in line}):
-            parsed = [[WrittenCode(code, title, begin, end, quote)] for code, title, quote, begin, end in found]
+        if found and len({code.code for code in found}) >= len({code.code for line in parsed for code in line}):
+            parsed = [[LineCode(code, title, begin, end, quote)] for code, title, quote, begin, end in found]
             parsed += [[]] * is_unread
             sections.evidence, sections.has_evidence = [_Line(line, 0) for line in given_evidence], False
             problems[NO_CODE_SECTION] = None
@@ -196,16 +198,16 @@ class _Line(NamedTuple):
 
     text: str
     begin: int
-    row: tuple[WrittenCode, ...] | None = None
+    row: tuple[LineCode, ...] | None = None
 
     @property
     def is_unmistakable(self) -> bool:
         """Whether it is a line of codes wherever it stands."""
         return bool(self.row) or is_unmistakable(self.text)
 
-    def codes(self) -> list[WrittenCode]:
+    def codes(self) -> list[LineCode]:
         """Its codes with their places in the answer."""
-        found = parse_code_line(self.text) if not self.row else self.row
+        found = read_code_line(self.text) if not self.row else self.row
         return [code._replace(begin=self.begin + code.begin, end=self.begin + code.end) for code in found]
 
 

@@ -13,9 +13,12 @@ from typing import NamedTuple
 
 from ccl_assets.icd.code import WRITTEN, normalize_code
 from ccl_assets.prompts.answer_words import answer_words
+from ccl_assets.prompts.code_line import is_unmistakable
 
-_TOKEN = re.compile(r""""(?:[^"\\\n]|\\.)*+(?:"|$)|'(?:[^'\\\n]|\\.)*+(?:'|$)|[{}\[\]:,]|[^\s{}\[\]:,"']+""", re.MULTILINE)
-_OPENING = re.compile(r"""^[ \t>]*(?:[`\w .=*:-]{0,40}[\s:=`])?[\[{]\s*(?:["'{\[]|$)""", re.MULTILINE)
+_TOKEN = re.compile(
+    r""""(?:[^"\\\n]|\\.)*+(?:"|$)|'(?:[^'\\\n]|\\.)*+(?:'|$)|[{}\[\]:,]|[^\s{}\[\]:,"']+""", re.MULTILINE
+)
+_OPENING = re.compile(r"""^[ \t>]*(?:[`\w .=*:-]{0,40}[\s:=`])?[\[{]\s{0,99}(?:["'{\[]|$)""", re.MULTILINE)
 _LEADING_CODE = re.compile(rf"({WRITTEN})(?![0-9A-Za-z]|\.[0-9A-Za-z])\W*(.*)", re.DOTALL)
 _WHOLE_CODE = re.compile(WRITTEN)
 _MOST_DEPTH = 50
@@ -129,7 +132,10 @@ def _codes_of(node: _Node, unread: list[bool]) -> Iterator[JsonCode]:
     title = next((_words(members[name]) for name in members if name in answer_words("title_keys")), "")
     evidence = next((members[name] for name in members if name in answer_words("evidence_keys")), None)
     for key, value in node.items:
-        assert key is not None
+        if key is None:
+            if isinstance(value, _Node):
+                yield from _codes_of(value, unread)
+            continue
         name = _folded(key.value)
         if _WHOLE_CODE.fullmatch(key.value.strip()):
             yield from _mapped(key, value)
@@ -158,6 +164,8 @@ def _codes_of_list(
         if isinstance(value, _Node):
             yield from _codes_of(value, unread)
             continue
+        if not is_of_codes and not is_unmistakable(value.value.strip()):
+            continue  # a list of something else
         code = _written(value, "", quotes[position] or None if quotes else None)
         if code is not None:
             yield code

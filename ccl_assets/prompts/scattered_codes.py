@@ -21,18 +21,20 @@ _LABEL = re.compile(
 )
 _BETWEEN = re.compile(r"[\s*_`\])(\[]*(?:[,;/&+]|\b(?:and|or|y)\b)(?:\s*(?:and|or|y)\b)?[\s*_`\[(]*", re.IGNORECASE)
 _END = re.compile(r"[\s*_`\])}.,;:|\"'”]*$")
+_CLOSED = re.compile(r"\s?[)\]}*`:|=–—;,→-]")
 _TITLE_EDGE = " \t-–—:;,|=>*_()[]{}.→•#`\"'“”+/"
 _INLINE_EVIDENCE = re.compile(
-    r"[\s(\[{;,.|–—-]*\b(?:evidence|supporting (?:text|evidence)|quote|evidencia)\s*[:=]\s*(?P<quote>\S.*)$",
+    r"[\s(\[{;,.|–—-]{0,9}\b(?:evidence|supporting (?:text|evidence)|quote|evidencia)\s*[:=]\s*(?P<quote>\S.*)$",
     re.IGNORECASE | re.DOTALL,
 )
 _QUOTES = "\"'“”‘’«»`"
 _NOT_BEFORE = frozenset({"vitamin", "vit", "vit.", "vitamina", "coenzyme", "at", "level", "vertebra", "dextrose"})
+_LONGEST_LINE = 4000  # characters; what is longer comes from a model stuck in a loop
 _LOOK_BACK = 60  # characters before a code in which its label must stand
 
 
-class WrittenCode(NamedTuple):
-    """A code as a line has it, normalized, with the title beside it; ``line[begin:end]`` is the code as written."""
+class LineCode(NamedTuple):
+    """A code as a line has it, normalized, with title and quote beside it; ``line[begin:end]`` is the code as written."""
 
     code: str
     title: str
@@ -41,7 +43,7 @@ class WrittenCode(NamedTuple):
     evidence: str | None = None
 
 
-def scattered_codes(line: str, *, is_section: bool) -> list[WrittenCode]:
+def scattered_codes(line: str, *, is_section: bool) -> list[LineCode]:
     """The codes of a line, each with the title before or behind it.
 
     Args:
@@ -49,6 +51,7 @@ def scattered_codes(line: str, *, is_section: bool) -> list[WrittenCode]:
         is_section: Whether it stands in a code section: there a code with its dot counts wherever it is. Elsewhere something must
             mark it, since prose speaks of codes that it rejects.
     """
+    line = line[:_LONGEST_LINE]
     found = _accepted(line, is_section)
     if not found:
         return []
@@ -62,13 +65,13 @@ def scattered_codes(line: str, *, is_section: bool) -> list[WrittenCode]:
         if not leads and number + 1 == len(found):
             evidence = split_inline_evidence(line[token.end(1) :])[1]
         title = _without_label(title.strip(_TITLE_EDGE))
-        codes.append(WrittenCode(normalize_code(token[1]), title, *token.span(1), evidence))
+        codes.append(LineCode(normalize_code(token[1]), title, *token.span(1), evidence))
     return codes
 
 
 def split_inline_evidence(title: str) -> tuple[str, str | None]:
     """A title without the quote that follows it: ``Hypertension (evidence: "high blood pressure")``."""
-    found = _INLINE_EVIDENCE.search(title)
+    found = _INLINE_EVIDENCE.search(title) if len(title) <= _LONGEST_LINE else None
     if found is None:
         return title, None
     quote = found["quote"].strip().rstrip(")]}").strip().strip(_QUOTES).strip()
@@ -95,8 +98,10 @@ def _accepted(line: str, is_section: bool) -> list[re.Match[str]]:
 
 def _is_labelled(line: str, token: re.Match[str], found: list[re.Match[str]]) -> bool:
     """Whether all that stands before the first code is a label: "Primary diagnosis: I10", "The codes are I10 and …"."""
+    if found or token.start(1) > _LOOK_BACK:
+        return False
     lead = line[: token.start(1)]
-    return not found and len(lead) <= _LOOK_BACK and any(map(str.isalpha, lead)) and _are_labels(lead)
+    return any(map(str.isalpha, lead)) and _are_labels(lead)
 
 
 def _are_labels(text: str) -> bool:
@@ -106,7 +111,7 @@ def _are_labels(text: str) -> bool:
 
 def _is_closed(line: str, end: int) -> bool:
     """Whether a bracket, bold mark or separator follows, as after a code that is set off."""
-    return re.compile(r"\s*[)\]}*`:|=–—;,→-]").match(line, end) is not None
+    return _CLOSED.match(line, end) is not None
 
 
 def _is_plain(code: str, before: str) -> bool:

@@ -20,7 +20,9 @@ _CODE = rf"{DOTTED}(?![0-9A-Z.]*[0-9A-Z])"
 _WHOLE_CODE = re.compile(_CODE)
 _UNDOTTED = re.compile(rf"({CATEGORY})([0-9A-Z]{{1,4}})")
 # a range, a subtree (`I63.-`, `R11-`) or a code, longest first; a full stop may follow (`I10.`)
-_REFERENCE = re.compile(rf"(?P<first>{_CODE})(?:\s*(?:-|TO|THROUGH)\s*(?P<last>{_CODE})|(?P<dash>\.?-))?(?:\.(?![0-9A-Z]))?")
+_REFERENCE = re.compile(
+    rf"(?P<first>{_CODE})(?:\s*(?:-|TO|THROUGH)\s*(?P<last>{_CODE})|(?P<dash>\.?-))?(?:\.(?![0-9A-Z]))?"
+)
 _GLUE = re.compile(r"(?:AND|OR|CODES?|AN?|ANY|IN|FROM|CATEGOR(?:Y|IES))(?![A-Z])|[&,;/\s]+")
 _JOINED = re.compile(r"\bAND\b|&")
 _NONE = {"NONE", "N/A", "NA", "-", "--"}
