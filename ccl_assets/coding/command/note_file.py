@@ -1,9 +1,11 @@
-"""One note from a file or standard input: text in UTF-8, or a reason why not that quotes nothing of it."""
+"""One note from a file or standard input: plain text in UTF-8, or a reason why not that quotes nothing of it."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+
+from ccl_assets.coding.command.note_formats import binary_format, markup_format
 
 _MOST_BYTES = 16 * 2**20  # far beyond any note; what is larger is a mistake
 
@@ -19,7 +21,8 @@ def read_note(name: str) -> str:
         name: Path of the file; ``-`` for standard input.
 
     Raises:
-        NoteError: It is missing, empty, too large, or not text in UTF-8.
+        NoteError: It is missing, empty, too large, not text in UTF-8, or marked up (HTML, RTF, HL7, ...); the message names the
+            format.
     """
     try:
         if name == "-":
@@ -32,6 +35,8 @@ def read_note(name: str) -> str:
     shown = "standard input" if name == "-" else name
     if len(content) > _MOST_BYTES:
         raise NoteError(f"{shown}: larger than {_MOST_BYTES // 2**20} MiB, which is no note")
+    if (found := binary_format(content)) is not None:
+        raise NoteError(f"{shown}: not a plain text file, but {found.name}; {found.remedy}")
     if b"\x00" in content:
         raise NoteError(f"{shown}: not a text file (it holds zero bytes); save the note as UTF-8 text")
     try:
@@ -42,4 +47,6 @@ def read_note(name: str) -> str:
         ) from None
     if not text.strip():
         raise NoteError(f"{shown}: the note is empty")
+    if (found := markup_format(text)) is not None:
+        raise NoteError(f"{shown}: not a plain text file, but {found.name}; {found.remedy}")
     return text
