@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from ccl_assets.evidence.tables import GOLD_PAIRS
@@ -33,7 +34,7 @@ class ActiveRelease:
     gold_pairs: Sequence[Mapping[str, Any]] | None = None
 
 
-def active_release(chosen: Settings, needs_gold_pairs: bool, say: Say) -> ActiveRelease:
+def active_release(chosen: Settings, needs_gold_pairs: bool, say: Say, day: date | None = None) -> ActiveRelease:
     """Read the active release.
 
     The lakehouse is asked first. Its tables are passed over where they are missing, are not whole, or belong to another release
@@ -44,21 +45,51 @@ def active_release(chosen: Settings, needs_gold_pairs: bool, say: Say) -> Active
         chosen: The settings.
         needs_gold_pairs: Whether the system looks up gold pairs.
         say: Receives one sentence where the lakehouse is passed over although it holds codes, and download progress.
+        day: Where given, the release in force on that day is read instead: a stored one, the active one or the packaged one.
 
     Raises:
         OtherContractError: The lakehouse was written by another version of the project.
         ReleaseError: There is no such release, or its files are damaged.
         DownloadError: It is to be fetched and cannot be.
     """
+    if day is not None:
+        return _of_day(chosen, needs_gold_pairs, say, day)
     return _from_lakehouse(chosen, needs_gold_pairs, say) or _from_files(chosen, needs_gold_pairs, say)
 
 
-def _from_lakehouse(chosen: Settings, needs_gold_pairs: bool, say: Say) -> ActiveRelease | None:
+def _of_day(chosen: Settings, needs_gold_pairs: bool, say: Say, day: date) -> ActiveRelease:
+    """The release in force on a day, out of those at hand."""
+    from ccl_assets.icd.release.contents import ReleaseError, open_release
+    from ccl_assets.releases.calendar import fiscal_year, in_force
+    from ccl_assets.releases.command import release_sources, release_store
+    from ccl_assets.resources.file_hashes import FileHashes
+    from ccl_assets.resources.releases.active import PACKAGED
+
+    hashes = FileHashes(chosen.home.resolve() / "file_hashes.json")
+    named = {release.label: release.label for release in release_store(chosen, hashes).releases()}
+    active, _ = release_sources(chosen, hashes, say)
+    named.setdefault(active.open().label, chosen.icd_release or "")
+    named.setdefault(open_release(None).label, PACKAGED)
+    label = in_force(named, day)
+    if label is None:
+        raise ReleaseError(
+            f"on {day} FY{fiscal_year(day)} was in force, and it is not kept here (there are {', '.join(sorted(named))}): "
+            "python -m ccl_assets.releases add PATH-or-URL, with its files from NCHS or CMS"
+        )
+    then = chosen.model_copy(update={"icd_release": named[label] or None})
+    return _from_lakehouse(then, needs_gold_pairs, say, label) or _from_files(then, needs_gold_pairs, say)
+
+
+def _from_lakehouse(
+    chosen: Settings, needs_gold_pairs: bool, say: Say, needed: str | None = None
+) -> ActiveRelease | None:
     tables = DeltaTables(chosen.lakehouse)
     if not tables.exists(CODES):
         return None
     codes = tables.read(CODES, columns=("release", "chapter", "code", "long_title", "is_billable"))
     label = str(codes["release"][0])
+    if needed is not None and needed != label:
+        return None
     wanted = (chosen.icd_release or "").strip().upper()
     if wanted.startswith("FY") and wanted != label.upper():
         say(f"the lakehouse holds {label}, CCL_ICD_RELEASE says {chosen.icd_release}: its files are read instead")

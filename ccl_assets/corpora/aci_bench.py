@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ccl_assets.corpora.csv_files import read_csv
 from ccl_assets.corpora.documents import AnnotatedNote, CorpusFormatError, Document, Label, LoadCounts, dot_code
+from ccl_assets.corpora.joins import check_join, plain_id
 
 SOURCE = "aci_bench"
 NOTE_COLUMNS = ("encounter_id", "note")
@@ -65,15 +66,17 @@ def read(
     """Read the notes, and the labels where given.
 
     Raises:
-        CorpusFormatError: A malformed file, or labels none of which belongs to a note.
+        CorpusFormatError: A malformed file, or labels most of which belong to no note.
     """
     codes = _read_codes(files, counts)
+    coded = len(codes)
     labelled = 0
     seen: set[str] = set()
     refuse = partial(counts.refuse, "documents")
     for path in files.notes:
         split = _SPLIT_OF_FILE[path.stem]
         for _, line, (note_id, text) in read_csv(path, NOTE_COLUMNS, refuse):
+            note_id = plain_id(note_id)
             if note_id in seen:
                 refuse("repeated_note_id", path, line)
                 continue
@@ -97,6 +100,14 @@ def read(
             "no label belongs to a note",
             "the column Document ID must hold encounter ids such as D2N168",
         )
+    if coded:
+        check_join(
+            files.labels[0],
+            ("notes", seen),
+            ("documents with labels", range(coded)),
+            coded - len(codes),
+            "give the labels of ACI-Bench: the column Document ID must hold encounter ids such as D2N168",
+        )
     counts.drop("labels", "unknown_document", sum(map(len, codes.values())))
     counts.remark("documents_without_codes", len(seen) - labelled)
 
@@ -112,7 +123,7 @@ def _read_codes(files: AciBenchFiles, counts: LoadCounts) -> dict[str, dict[str,
             except ValueError:
                 refuse("malformed_code", path, line)
                 continue
-            given = codes.setdefault(note_id.strip(), {})
+            given = codes.setdefault(plain_id(note_id), {})
             if code in given:
                 counts.drop("labels", "repeated_code")
             else:

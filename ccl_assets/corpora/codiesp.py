@@ -25,6 +25,7 @@ from ccl_assets.corpora.documents import (
     RowKind,
     dot_code,
 )
+from ccl_assets.corpora.joins import check_join
 
 SOURCE = "codiesp"
 _FOLDERS = {"train": "train", "dev": "val", "test": "test"}
@@ -94,7 +95,7 @@ def read(
     """Read reports, codes and evidence spans of the given splits, one split in memory at a time.
 
     Raises:
-        CorpusFormatError: A file with another number of columns.
+        CorpusFormatError: A file with another number of columns, or codes most of which belong to no report.
     """
     train_articles: set[str] = set()
     for files in splits:  # train comes first
@@ -132,7 +133,9 @@ def _read_document(path: Path, split: str, counts: LoadCounts, corpus: str, is_r
 
 def _read_labels(files: CodiespSplit, documents: dict[str, Document], counts: LoadCounts) -> dict[str, list[Label]]:
     found: dict[str, list[Label]] = {}
+    coded: set[str] = set()
     for line, (document_id, source_code) in _read_tsv(files.codes, 2, "labels", counts):
+        coded.add(document_id)
         try:
             document, code = _document_and_code(documents, document_id, source_code)
         except _UnreadableLineError as error:
@@ -144,6 +147,14 @@ def _read_labels(files: CodiespSplit, documents: dict[str, Document], counts: Lo
             continue
         counts.keep("labels")
         labels.append(Label(document.corpus, document.chart_id, document_id, len(labels) + 1, code, source_code))
+    reports = {path.stem for path in files.texts}
+    check_join(
+        files.codes,
+        ("reports", reports),
+        ("reports with codes", coded),
+        len(coded & reports),
+        "give texts and codes of the same split of CodiEsp v4",
+    )
     return found
 
 

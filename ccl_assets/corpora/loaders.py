@@ -9,6 +9,7 @@ from pathlib import Path
 from ccl_assets.corpora import aci_bench, codiesp, mdace, mimic_iv
 from ccl_assets.corpora.csv_files import check_columns
 from ccl_assets.corpora.documents import AnnotatedNote, Corpus, CorpusFormatError, LoadCounts
+from ccl_assets.corpora.joins import check_not_empty
 from ccl_assets.corpora.sample import FILES
 from ccl_assets.resources.corpus_paths import CorpusPaths
 
@@ -205,7 +206,8 @@ def read(
     """
     source = CORPORA[corpus]
     source.check(paths)
-    return source.read(paths, counts, source.is_restricted if is_restricted is None else is_restricted)
+    yield from source.read(paths, counts, source.is_restricted if is_restricted is None else is_restricted)
+    check_not_empty(source.files(paths)[0], counts)
 
 
 def load(corpus: str, paths: CorpusPaths, *, is_restricted: bool | None = None) -> Corpus:

@@ -23,6 +23,7 @@ from ccl_assets.corpora.documents import (
     category_key,
     dot_code,
 )
+from ccl_assets.corpora.joins import check_join, plain_id
 
 SOURCE = "mdace"
 ANNOTATIONS_FOLDER = Path("data/Inpatient/ICD-10/1.0")
@@ -96,6 +97,14 @@ def read(
             f"{len(absent)} charts of the splits have no annotation file, first {', '.join(absent[:3])}",
             _AS_PUBLISHED,
         )
+    charts = {note.chart_id for note in notes}
+    check_join(
+        files.annotations[0].parent,
+        ("annotated charts", charts),
+        ("charts of the splits", splits),
+        len(charts & splits.keys()),
+        _AS_PUBLISHED,
+    )
     texts = read_texts(files, {note.note_id for note in notes if note.chart_id in splits})
     seen: set[str] = set()
     for note in notes:
@@ -121,7 +130,7 @@ def read_splits(files: MdaceFiles) -> dict[str, str]:
     splits: dict[str, str] = {}
     for split, path in files.splits.items():
         for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
-            chart_id = line.strip()
+            chart_id = plain_id(line)
             if not chart_id:
                 continue
             if not chart_id.isdecimal():
@@ -145,6 +154,7 @@ def read_texts(files: MdaceFiles, note_ids: set[str]) -> dict[str, str]:
     texts: dict[str, str] = {}
     # of two million rows some thousand are wanted: a bad one among the others does not matter, a wanted one will be missing
     for _, _, (note_id, text) in read_csv(files.noteevents, NOTE_COLUMNS, lambda *_: None):
+        note_id = plain_id(note_id)
         if note_id in note_ids and text.strip():
             texts[note_id] = text
             if len(texts) == len(note_ids):
@@ -239,7 +249,7 @@ class _Fields:
         return value
 
     def identifier(self, holder: Any, name: str, where: str) -> str:
-        return str(self._get(holder, name, where, (int, str)))
+        return plain_id(str(self._get(holder, name, where, (int, str, float))))
 
     def items(self, holder: Any, name: str, where: str) -> list[Any]:
         value: list[Any] = self._get(holder, name, where, (list,))

@@ -23,6 +23,7 @@ from ccl_assets.corpora.documents import (
     category_key,
     dot_code,
 )
+from ccl_assets.corpora.joins import check_join, plain_id
 
 SOURCE = "mimic_iv"
 NOTE_COLUMNS = ("note_id", "hadm_id", "note_type", "text")
@@ -58,10 +59,18 @@ class MimicIvFiles:
         return [path for path in (self.discharge, self.diagnoses, self.split) if path is not None]
 
 
-def read_labels(files: MimicIvFiles, counts: LoadCounts, *, corpus: str = SOURCE) -> Iterator[Label]:
+def read_labels(
+    files: MimicIvFiles, counts: LoadCounts, *, corpus: str = SOURCE, coded: set[str] | None = None
+) -> Iterator[Label]:
     """Stream the ICD-10-CM codes of all admissions; ICD-9 rows are counted and dropped.
 
     ``position`` is the source's ``seq_num``.
+
+    Args:
+        files: Where the codes are.
+        counts: Told what is dropped.
+        corpus: Corpus the labels belong to.
+        coded: Filled with the admissions that have a code of either edition.
 
     Raises:
         CorpusFormatError: Wrong columns or a damaged file.
@@ -69,6 +78,9 @@ def read_labels(files: MimicIvFiles, counts: LoadCounts, *, corpus: str = SOURCE
     path = files.diagnoses
     refuse = partial(counts.refuse, "labels")
     for _, line, (chart_id, rank, source_code, version) in read_csv(path, CODE_COLUMNS, refuse):
+        chart_id, rank, version = plain_id(chart_id), plain_id(rank), plain_id(version)
+        if coded is not None and chart_id:
+            coded.add(sys.intern(chart_id))
         if version == "9":
             counts.drop("labels", "icd_9")
         elif version != "10":
@@ -95,6 +107,7 @@ def read_documents(
     splits: Mapping[str, str] | None = None,
     corpus: str = SOURCE,
     is_restricted: bool = True,
+    noted: set[str] | None = None,
 ) -> Iterator[Document]:
     """Stream the notes; memory stays flat whatever the file's size.
 
@@ -105,6 +118,7 @@ def read_documents(
         splits: Split by admission; others are ``unannotated``.
         corpus: Corpus the documents belong to.
         is_restricted: Whether the text is bound to this host.
+        noted: Filled with the admissions that have a note, kept or not.
 
     Raises:
         CorpusFormatError: Wrong columns or a damaged file.
@@ -113,6 +127,9 @@ def read_documents(
     refuse = partial(counts.refuse, "documents")
     seen: set[str] = set()
     for _, line, (note_id, chart_id, note_type, text) in read_csv(path, NOTE_COLUMNS, refuse):
+        chart_id = plain_id(chart_id)
+        if noted is not None and chart_id:
+            noted.add(chart_id)
         if note_id in seen:
             refuse("repeated_note_id", path, line)
         elif not chart_id:
@@ -143,7 +160,7 @@ def read_split(path: Path) -> dict[str, str]:
         table = feather.read_table(path, columns=["_id", "split"])
     except (pa.ArrowException, OSError):
         raise CorpusFormatError(path, "not a feather file with the columns _id and split", remedy) from None
-    splits = {str(chart): split for chart, split in zip(*(table[c].to_pylist() for c in ("_id", "split")), strict=True)}
+    splits = {plain_id(str(chart)): split for chart, split in zip(*(table[c].to_pylist() for c in ("_id", "split")), strict=True)}
     if odd := set(splits.values()) - set(_SPLITS):
         raise CorpusFormatError(
             path, f"holds {len(odd)} splits other than {', '.join(_SPLITS)}", remedy, column="split"
@@ -159,32 +176,55 @@ def read(
     A code given twice to an admission is kept where it stands first.
 
     Raises:
-        CorpusFormatError: As the readers, or a split file of another corpus.
+        CorpusFormatError: As the readers, a split file of another corpus, or notes and codes that do not meet.
     """
     check_columns(files.discharge, NOTE_COLUMNS)  # before minutes are spent on the codes
     splits = read_split(files.split) if files.split else {}
     charts: dict[str, list[Label]] = {}
-    for label in read_labels(files, counts, corpus=corpus):
+    coded: set[str] = set()
+    for label in read_labels(files, counts, corpus=corpus, coded=coded):
         labels = charts.setdefault(label.chart_id, [])
         if any(label.code == known.code for known in labels):
             counts.drop("labels", "repeated_code")
         else:
             counts.keep("labels")
             labels.append(label)
-    if splits and charts.keys().isdisjoint(splits):
-        assert files.split is not None
+    if not charts:
         raise CorpusFormatError(
-            files.split, "names none of the admissions", "set CCL_EDIN_SPLIT to the split of MIMIC-IV, not of MIMIC-III"
+            files.diagnoses,
+            f"none of {len(coded)} admissions has an ICD-10-CM code ({counts.dropped['labels', 'icd_9']} rows are ICD-9)",
+            "set CCL_MIMIC_IV to the diagnoses_icd of MIMIC-IV, with its rows of icd_version 10",
+        )
+    if splits:
+        assert files.split is not None
+        if charts.keys().isdisjoint(splits):
+            raise CorpusFormatError(
+                files.split, "names none of the admissions", "set CCL_EDIN_SPLIT to the split of MIMIC-IV, not of MIMIC-III"
+            )
+        check_join(
+            files.split,
+            ("admissions of the split", splits),
+            ("admissions with ICD-10-CM codes", charts),
+            len(charts.keys() & splits.keys()),
+            "set CCL_EDIN_SPLIT to the split of this corpus",
         )
     first: set[str] = set()
+    noted: set[str] = set()
     several: set[str] = set()
     for document in read_documents(
-        files, counts, charts=charts, splits=splits, corpus=corpus, is_restricted=is_restricted
+        files, counts, charts=charts, splits=splits, corpus=corpus, is_restricted=is_restricted, noted=noted
     ):
         chart = document.chart_id
         (several if chart in first else first).add(chart)
         labels, charts[chart] = charts[chart], []
         yield AnnotatedNote(document, tuple(labels))
+    check_join(
+        files.discharge,
+        ("admissions with a note", noted),
+        ("admissions with codes", coded),
+        len(noted & coded),
+        "the ids of notes and codes do not meet: take both from the same export of MIMIC-IV",
+    )
     counts.withdraw("labels", "chart_without_note", sum(map(len, charts.values())))
     counts.remark("charts_without_note", len(charts) - len(first))
     counts.remark("charts_with_several_notes", len(several))

@@ -113,7 +113,7 @@ def test_a_fresh_machine_codes_with_the_packaged_release(run, configure, tmp_pat
     assert "M10.9     Gout, unspecified" in out
     assert "J45" not in out
     assert out.rstrip().splitlines()[-1].startswith("2 codes; ICD-10-CM FY2026")
-    assert err == "system scl has no adapter yet, so index_lookup codes: it finds terms of the release, no more\n"
+    assert err.startswith("system scl has no adapter yet, so index_lookup codes: it finds terms of the release, no more\n")
     assert not (tmp_path / "home/lakehouse").exists()
 
 

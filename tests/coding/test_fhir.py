@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ccl_assets.coding.command.fhir import check_patient_id, code_system_version, condition_bundle
+from ccl_assets.coding.command.fhir import check_encounter_id, check_patient_id, code_system_version, condition_bundle
 
 MADE_AT = datetime(2026, 11, 21, 20, 15, 3, 250_000, tzinfo=UTC)
 TITLES = {
@@ -38,8 +38,8 @@ PREDICTIONS = [
 ]
 
 
-def bundle(predictions=PREDICTIONS, patient_id="mrn-1.a", system_name="scl"):
-    return condition_bundle(predictions, TITLES, "2026-04", MADE_AT, patient_id, system_name)
+def bundle(predictions=PREDICTIONS, patient_id="mrn-1.a", system_name="scl", encounter_id=None):
+    return condition_bundle(predictions, TITLES, "2026", MADE_AT, patient_id, system_name, encounter_id)
 
 
 def conditions(**options):
@@ -47,9 +47,9 @@ def conditions(**options):
 
 
 @pytest.mark.parametrize(
-    ("label", "version"), [("FY2026", "2026"), ("FY2026-April", "2026-04"), ("FY2021-January", "2021-01")]
+    ("label", "version"), [("FY2026", "2026"), ("FY2026-April", "2026"), ("FY2021-January", "2021")]
 )
-def test_the_version_is_the_fiscal_year_with_the_month_of_an_update(label, version):
+def test_the_version_is_the_fiscal_year_that_servers_know(label, version):
     assert code_system_version(label) == version
 
 
@@ -86,7 +86,7 @@ def test_a_condition_says_code_version_status_subject_and_quote():
             "coding": [
                 {
                     "system": "http://hl7.org/fhir/sid/icd-10-cm",
-                    "version": "2026-04",
+                    "version": "2026",
                     "code": "I10",
                     "display": "Essential (primary) hypertension",
                 }
@@ -125,6 +125,30 @@ def test_an_id_that_is_none_is_refused_without_repeating_it(patient_id):
     assert not patient_id or patient_id not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("check", "given", "hint"),
+    [
+        (check_patient_id, "Patient/4711", "without `Patient/`"),
+        (check_patient_id, "http://a.example/fhir/Patient/4711", "without `Patient/`"),
+        (check_patient_id, "http://a.example/4711", "no URL"),
+        (check_patient_id, "urn:uuid:c757873d", "no URL"),
+        (check_patient_id, "MRN|4711", "no identifier of another system"),
+        (check_encounter_id, "Encounter/4711", "without `Encounter/`"),
+        (check_encounter_id, "Patient/4711", "no URL"),
+    ],
+)
+def test_a_reference_in_the_place_of_an_id_is_refused_with_what_to_give(check, given, hint):
+    with pytest.raises(ValueError, match="no FHIR id") as refused:
+        check(given)
+    assert hint in str(refused.value)
+    assert "4711" not in str(refused.value)
+
+
+def test_conditions_may_name_their_encounter():
+    assert conditions(encounter_id="e-1")["I10"]["encounter"] == {"reference": "Encounter/e-1"}
+    assert "encounter" not in conditions()["I10"]
+
+
 def test_without_a_valid_code_the_bundle_has_no_entries():
     assert bundle(predictions=PREDICTIONS[-1:]) == {
         "resourceType": "Bundle",
@@ -139,7 +163,8 @@ def test_every_resource_has_a_url_of_its_own():
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"patient_id": None}, {"predictions": []}], ids=["whole", "no patient", "empty"]
+    "options", [{}, {"patient_id": None}, {"predictions": []}, {"encounter_id": "e"}],
+    ids=["whole", "no patient", "empty", "encounter"],
 )
 def test_the_bundle_is_valid_by_the_r4_models(options):
     """R4B's Bundle and Condition are R4's; what the models do not know (terminology, invariants) is asserted above."""

@@ -17,20 +17,18 @@ _VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 _CATEGORY = "http://terminology.hl7.org/CodeSystem/condition-category"
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-_MONTH_OF_UPDATE = {"January": "01", "April": "04"}
 
 
 def code_system_version(label: str) -> str:
-    """Version of ICD-10-CM as FHIR names it: the fiscal year (``2026``), with the month for an update (``2026-04``).
+    """Version of ICD-10-CM as FHIR names it: the fiscal year, ``2026``.
 
-    The specification leaves versions of national variants to their custom, which is the year; updates within a year have no
-    custom, and since codes of April are unknown in October's release, they are told apart here.
+    FHIR's page on ICD identifies versions by their year (YYYY), HL7's terminology defines no version of its own, and servers hold
+    the editions by year. An update within a year has no version there, so its codes are given under the year, too.
 
     Args:
         label: Release label, e.g. ``FY2026-April``.
     """
-    year, _, update = label.removeprefix("FY").partition("-")
-    return f"{year}-{_MONTH_OF_UPDATE[update]}" if update else year
+    return label.removeprefix("FY").partition("-")[0]
 
 
 def check_patient_id(patient_id: str) -> str:
@@ -39,9 +37,27 @@ def check_patient_id(patient_id: str) -> str:
     Raises:
         ValueError: It is not. The message does not repeat it, since it may name a person.
     """
-    if not _ID.fullmatch(patient_id):
-        raise ValueError("the patient's id is no FHIR id: 1 to 64 letters (A-Z), digits, hyphens and dots")
-    return patient_id
+    return _checked(patient_id, "patient", "Patient")
+
+
+def check_encounter_id(encounter_id: str) -> str:
+    """Make sure that the id of an encounter is one of FHIR's; returns it.
+
+    Raises:
+        ValueError: It is not; the message does not repeat it.
+    """
+    return _checked(encounter_id, "encounter", "Encounter")
+
+
+def _checked(given: str, what: str, resource: str) -> str:
+    if _ID.fullmatch(given):
+        return given
+    hint = ""
+    if given.rpartition("/")[0].rpartition("/")[2] == resource:
+        hint = f"; give the id alone, without `{resource}/` and what stands before it"
+    elif "/" in given or "|" in given or given.startswith("urn:"):
+        hint = "; give the logical id alone, no URL and no identifier of another system"
+    raise ValueError(f"the {what}'s id is no FHIR id: 1 to 64 letters (A-Z), digits, hyphens and dots{hint}")
 
 
 def condition_bundle(
@@ -51,6 +67,7 @@ def condition_bundle(
     made_at: datetime,
     patient_id: str | None = None,
     system_name: str = "",
+    encounter_id: str | None = None,
 ) -> dict[str, Any]:
     """A bundle of type ``collection``, one ``Condition`` per valid code; invalid codes are left out.
 
@@ -65,12 +82,14 @@ def condition_bundle(
         made_at: When, with its time zone.
         patient_id: Logical id of the ``Patient``; without one the subject is marked as unknown, for R4 requires a subject.
         system_name: The coding system, for the note of each condition.
+        encounter_id: Logical id of the ``Encounter`` in which the note was written, if known.
     """
     subject: dict[str, Any] = (
         {"extension": [{"url": _ABSENT, "valueCode": "unknown"}]}
         if patient_id is None
         else {"reference": f"Patient/{check_patient_id(patient_id)}"}
     )
+    encounter = {} if encounter_id is None else {"encounter": {"reference": f"Encounter/{check_encounter_id(encounter_id)}"}}
     entries = [
         {
             "fullUrl": f"urn:uuid:{uuid4()}",
@@ -80,6 +99,7 @@ def condition_bundle(
                 "category": [_concept(_CATEGORY, "encounter-diagnosis", "Encounter Diagnosis")],
                 "code": _concept(ICD_10_CM, prediction["code"], titles[prediction["code"]], version),
                 "subject": subject,
+                **encounter,
                 **_evidence(prediction),
                 "note": [{"text": _remark(prediction, system_name)}],
             },

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -73,6 +73,12 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument("--json", action="store_true", help="print JSON instead of a table")
     form.add_argument("--fhir", action="store_true", help="print an HL7 FHIR R4 bundle of conditions")
     parser.add_argument("--patient", metavar="ID", help="id of the Patient that the bundle's conditions are about")
+    parser.add_argument("--encounter", metavar="ID", help="id of the Encounter that the bundle's conditions belong to")
+    parser.add_argument(
+        "--date",
+        metavar="YYYY-MM-DD",
+        help="day of discharge or visit: the kept release that was in force then is used; without it the active one",
+    )
     parser.add_argument(
         "--constrain",
         action=argparse.BooleanOptionalAction,
@@ -94,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(given: argparse.Namespace, chosen: Settings) -> int:
     from ccl_assets.coding.active_release import active_release
-    from ccl_assets.coding.command.fhir import check_patient_id
+    from ccl_assets.coding.command.fhir import check_encounter_id, check_patient_id
     from ccl_assets.resources.models.small_language_model import PACKAGED
 
     name = _system(given.system, chosen)
@@ -103,11 +109,17 @@ def _run(given: argparse.Namespace, chosen: Settings) -> int:
         if not given.fhir:
             raise BadOptionError("--patient goes with --fhir")
         check_patient_id(given.patient)
+    if given.encounter is not None:
+        if not given.fhir:
+            raise BadOptionError("--encounter goes with --fhir")
+        check_encounter_id(given.encounter)
+    day = _day(given.date)
     text = read_note(given.note)
     description = SYSTEMS[name]
     if not description.needs_model and (given.constrain or given.repair):
         complain(f"system {name} asks no model, so --constrain and --repair change nothing")
-    release = active_release(chosen, description.needs_gold_pairs, complain)
+    release = active_release(chosen, description.needs_gold_pairs, complain, day)
+    _warn_of_another_release(release.label, day)
     generator = _NotingErrors(_generator(chosen, adapter)) if description.needs_model else None
     ingredients = Ingredients(
         billable=release.billable,
@@ -130,6 +142,30 @@ def _run(given: argparse.Namespace, chosen: Settings) -> int:
         complain(f"{len(failures)} of {len(failures) + generator.answer_count} answers are missing: {failures[0]}")
         return FAILED
     return OK
+
+
+def _day(given: str | None) -> date | None:
+    """The day of ``--date``."""
+    if given is None:
+        return None
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        raise BadOptionError("--date is no date: write it as 2026-10-01") from None
+
+
+def _warn_of_another_release(label: str, day: date | None) -> None:
+    """Say so where another release is in force on the day of the note, or today where the day is not given."""
+    from ccl_assets.releases.calendar import due_release
+
+    due = due_release(label, day or date.today())
+    if due is None:
+        return
+    when = f"on {day}" if day else "today"
+    what = "is in force" if due.is_certain else "may be in force (updates in April do not come every year)"
+    complain(
+        f"codes are of {label}, but {when} {due.label} {what}, since {due.since}: {due.remedy}; for a note of another day give --date"
+    )
 
 
 def _system(asked: str | None, chosen: Settings) -> str:
@@ -253,7 +289,7 @@ def _print(coded: CodedNote, release: ActiveRelease, given: argparse.Namespace, 
     if given.fhir:
         version = code_system_version(release.label)
         bundle = condition_bundle(
-            coded.predictions, release.titles, version, datetime.now().astimezone(), given.patient, system
+            coded.predictions, release.titles, version, datetime.now().astimezone(), given.patient, system, given.encounter
         )
         print(json.dumps(bundle, ensure_ascii=False, indent=2))
         if left_out := sum(not prediction["is_valid"] for prediction in coded.predictions):
