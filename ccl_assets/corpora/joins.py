@@ -65,7 +65,9 @@ def check_not_empty(path: Path, counts: LoadCounts) -> None:
         seen = counts.seen(kind)  # type: ignore[arg-type]
         if counts.kept[kind] or (kind == "labels" and not seen):  # type: ignore[index]
             continue
-        reasons = ", ".join(f"{number} {reason}" for (of, reason), number in sorted(counts.dropped.items()) if of == kind)
+        reasons = ", ".join(
+            f"{number} {reason}" for (of, reason), number in sorted(counts.dropped.items()) if of == kind
+        )
         raise CorpusFormatError(
             path,
             f"none of {seen} {kind} is left ({reasons or 'the files hold none'})",

@@ -160,7 +160,10 @@ def read_split(path: Path) -> dict[str, str]:
         table = feather.read_table(path, columns=["_id", "split"])
     except (pa.ArrowException, OSError):
         raise CorpusFormatError(path, "not a feather file with the columns _id and split", remedy) from None
-    splits = {plain_id(str(chart)): split for chart, split in zip(*(table[c].to_pylist() for c in ("_id", "split")), strict=True)}
+    splits = {
+        plain_id(str(chart)): split
+        for chart, split in zip(*(table[c].to_pylist() for c in ("_id", "split")), strict=True)
+    }
     if odd := set(splits.values()) - set(_SPLITS):
         raise CorpusFormatError(
             path, f"holds {len(odd)} splits other than {', '.join(_SPLITS)}", remedy, column="split"
@@ -199,7 +202,9 @@ def read(
         assert files.split is not None
         if charts.keys().isdisjoint(splits):
             raise CorpusFormatError(
-                files.split, "names none of the admissions", "set CCL_EDIN_SPLIT to the split of MIMIC-IV, not of MIMIC-III"
+                files.split,
+                "names none of the admissions",
+                "set CCL_EDIN_SPLIT to the split of MIMIC-IV, not of MIMIC-III",
             )
         check_join(
             files.split,

@@ -5,9 +5,11 @@ import json
 import re
 import subprocess
 import sys
+from datetime import date
 
 import pytest
 
+from ccl_assets.coding.command import line as command_line
 from ccl_assets.coding.command import note_file
 from ccl_assets.coding.command.line import main
 from ccl_assets.evidence.gold.pairs import IndexReferences, gold_pairs
@@ -58,6 +60,7 @@ def configure(monkeypatch, tmp_path):
     release = tmp_path / "tabular.xml"
     release.write_text(TABULAR)
     apply(home=tmp_path / "home", icd_release=release)
+    monkeypatch.setattr(command_line, "_today", lambda: date(2025, 12, 1))  # FY2026 is in force
     yield apply
     monkeypatch.undo()
     settings.cache_clear()
@@ -113,7 +116,9 @@ def test_a_fresh_machine_codes_with_the_packaged_release(run, configure, tmp_pat
     assert "M10.9     Gout, unspecified" in out
     assert "J45" not in out
     assert out.rstrip().splitlines()[-1].startswith("2 codes; ICD-10-CM FY2026")
-    assert err.startswith("system scl has no adapter yet, so index_lookup codes: it finds terms of the release, no more\n")
+    assert err.startswith(
+        "system scl has no adapter yet, so index_lookup codes: it finds terms of the release, no more\n"
+    )
     assert not (tmp_path / "home/lakehouse").exists()
 
 
@@ -348,6 +353,68 @@ class TestModel:
         status, _, err = run(note, "--system", "base_cot")
         assert status == BAD_INPUT
         assert err.endswith("is no model directory (no config.json) and no hub id: correct CCL_MODEL\n")
+
+
+class TestDate:
+    """The code set follows the day of the note."""
+
+    @pytest.fixture(autouse=True)
+    def stored(self, configure, tmp_path):
+        """FY2025 and FY2026-January beside the active FY2026; each has one condition more."""
+        from ccl_assets.releases.command import main as releases
+
+        for label, title in (("FY2025", "Old bronchitis"), ("FY2026-January", "New bronchitis")):
+            path = tmp_path / f"{label}.xml"
+            path.write_text(
+                TABULAR.replace("2026", label[2:6]).replace(
+                    "<diag><name>J42", f"<diag><name>J41</name><desc>{title}</desc></diag><diag><name>J42"
+                )
+            )
+            assert releases(["add", str(path), "--label", label]) == OK
+
+    @pytest.mark.parametrize(
+        ("day", "label"),
+        [
+            ("2024-10-01", "FY2025"),
+            ("2025-09-30", "FY2025"),
+            ("2025-10-01", "FY2026"),
+            ("2025-12-31", "FY2026"),
+            ("2026-01-01", "FY2026-January"),
+            ("2026-03-31", "FY2026-January"),
+        ],
+    )
+    def test_the_release_in_force_on_the_day_is_used(self, run, note, day, label):
+        status, out, err = run(note, "--system", "index_lookup", "--json", "--date", day)
+        assert (status, json.loads(out)["release"], err) == (OK, label, "")
+
+    @pytest.mark.parametrize("day", ["2023-10-01", "2026-10-01", "2030-01-01"])
+    def test_a_day_without_a_kept_release_is_refused(self, run, note, day):
+        status, out, err = run(note, "--system", "index_lookup", "--date", day)
+        assert (status, out) == (BAD_INPUT, "")
+        assert "is not kept here (there are FY2025" in err
+        assert "ccl_assets.releases add" in err
+
+    def test_what_is_no_date_is_refused(self, run, note):
+        status, _, err = run(note, "--system", "index_lookup", "--date", "1.10.2026")
+        assert (status, err) == (BAD_INPUT, "--date is no date: write it as 2026-10-01\n")
+
+    def test_another_release_in_force_today_is_told(self, run, note, monkeypatch):
+        monkeypatch.setattr(command_line, "_today", lambda: date(2026, 10, 1))
+        status, out, err = run(note, "--system", "index_lookup")
+        assert (status, "I10" in out) == (OK, True)
+        assert "codes are of FY2026, but today FY2027 is in force, since 2026-10-01" in err
+
+    def test_an_update_that_may_be_in_force_is_told(self, run, note, monkeypatch):
+        monkeypatch.setattr(command_line, "_today", lambda: date(2026, 4, 1))
+        assert "FY2026-April may be in force" in run(note, "--system", "index_lookup")[2]
+
+    def test_ids_of_patient_and_encounter_are_checked_before_coding(self, run, note):
+        status, _, err = run(note, "--system", "index_lookup", "--fhir", "--patient", "Patient/4711")
+        assert (status, "give the id alone" in err, "4711" in err) == (BAD_INPUT, True, False)
+        status, _, err = run(note, "--system", "index_lookup", "--encounter", "7")
+        assert (status, err) == (BAD_INPUT, "--encounter goes with --fhir\n")
+        _, out, _ = run(note, "--system", "index_lookup", "--fhir", "--encounter", "7")
+        assert json.loads(out)["entry"][0]["resource"]["encounter"] == {"reference": "Encounter/7"}
 
 
 class TestBadInput:

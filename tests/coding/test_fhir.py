@@ -163,7 +163,8 @@ def test_every_resource_has_a_url_of_its_own():
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"patient_id": None}, {"predictions": []}, {"encounter_id": "e"}],
+    "options",
+    [{}, {"patient_id": None}, {"predictions": []}, {"encounter_id": "e"}],
     ids=["whole", "no patient", "empty", "encounter"],
 )
 def test_the_bundle_is_valid_by_the_r4_models(options):

@@ -89,7 +89,9 @@ def condition_bundle(
         if patient_id is None
         else {"reference": f"Patient/{check_patient_id(patient_id)}"}
     )
-    encounter = {} if encounter_id is None else {"encounter": {"reference": f"Encounter/{check_encounter_id(encounter_id)}"}}
+    encounter = (
+        {} if encounter_id is None else {"encounter": {"reference": f"Encounter/{check_encounter_id(encounter_id)}"}}
+    )
     entries = [
         {
             "fullUrl": f"urn:uuid:{uuid4()}",

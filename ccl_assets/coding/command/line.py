@@ -154,11 +154,15 @@ def _day(given: str | None) -> date | None:
         raise BadOptionError("--date is no date: write it as 2026-10-01") from None
 
 
+def _today() -> date:
+    return date.today()
+
+
 def _warn_of_another_release(label: str, day: date | None) -> None:
     """Say so where another release is in force on the day of the note, or today where the day is not given."""
     from ccl_assets.releases.calendar import due_release
 
-    due = due_release(label, day or date.today())
+    due = due_release(label, day or _today())
     if due is None:
         return
     when = f"on {day}" if day else "today"
@@ -289,7 +293,13 @@ def _print(coded: CodedNote, release: ActiveRelease, given: argparse.Namespace, 
     if given.fhir:
         version = code_system_version(release.label)
         bundle = condition_bundle(
-            coded.predictions, release.titles, version, datetime.now().astimezone(), given.patient, system, given.encounter
+            coded.predictions,
+            release.titles,
+            version,
+            datetime.now().astimezone(),
+            given.patient,
+            system,
+            given.encounter,
         )
         print(json.dumps(bundle, ensure_ascii=False, indent=2))
         if left_out := sum(not prediction["is_valid"] for prediction in coded.predictions):

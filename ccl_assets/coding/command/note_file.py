@@ -36,7 +36,8 @@ def read_note(name: str) -> str:
     if len(content) > _MOST_BYTES:
         raise NoteError(f"{shown}: larger than {_MOST_BYTES // 2**20} MiB, which is no note")
     if (found := binary_format(content)) is not None:
-        raise NoteError(f"{shown}: not a plain text file, but {found.name}; {found.remedy}")
+        reason = "not a text file (it holds zero bytes)" if b"\x00" in content else "not a plain text file"
+        raise NoteError(f"{shown}: {reason}, but {found.name}; {found.remedy}")
     if b"\x00" in content:
         raise NoteError(f"{shown}: not a text file (it holds zero bytes); save the note as UTF-8 text")
     try:

@@ -21,9 +21,7 @@ _EXPORT = "export the text from the program that wrote it, as plain text in UTF-
 _UNPACK = "unpack it first"
 _PDF = NoteFormat("PDF", "take the text out (pdftotext -layout NOTE.pdf NOTE.txt); a scan needs text recognition first")
 _WORD = NoteFormat("a Word document (DOCX)", "save it as plain text in UTF-8 (pandoc -t plain NOTE.docx -o NOTE.txt)")
-_ODT = NoteFormat(
-    "an OpenDocument text (ODT)", "save it as plain text in UTF-8 (pandoc -t plain NOTE.odt -o NOTE.txt)"
-)
+_ODT = NoteFormat("an OpenDocument text (ODT)", "save it as plain text in UTF-8 (pandoc -t plain NOTE.odt -o NOTE.txt)")
 _XLSX = NoteFormat("an Excel workbook (XLSX)", "copy the text of one note into a file in UTF-8")
 _ZIP = NoteFormat("a ZIP archive", _UNPACK)
 _OLE = NoteFormat(
@@ -76,8 +74,12 @@ _HEAD = 4096
 _EDGE = "\ufeff \t\r\n\x0b\x0c\x1c"
 _RTF_WORDS = re.compile(r"\\(?:par|pard|plain|fs\d{1,3}|f\d{1,2}|cf\d{1,2}|line|tab|cell|row|intbl)(?![A-Za-z])")
 _HL7_ESCAPE = re.compile(r"\\(?:\.(?:br|sp|in|ti|ce|fi|nf|sk)[-+ ]?\d{0,3}|[HN]|[FSTRE]|X[0-9A-Fa-f]{2,})\\")
-_HL7_SEGMENT = re.compile(r"^[\x0b ]*(?:MSH\|[^\s\w]|(?:FHS|BHS)\|\^|(?:OBX|NTE|OBR|PID|TXA|PV1|EVN)\|[^\n|]*\|)", re.MULTILINE)
-_CDA_TAG = re.compile(r"<(?:\w+:)?ClinicalDocument\b|urn:hl7-org:v3|<(?:paragraph|content|caption|nonXMLBody|structuredBody)\b[^<>]*>")
+_HL7_SEGMENT = re.compile(
+    r"^[\x0b ]*(?:MSH\|[^\s\w]|(?:FHS|BHS)\|\^|(?:OBX|NTE|OBR|PID|TXA|PV1|EVN)\|[^\n|]*\|)", re.MULTILINE
+)
+_CDA_TAG = re.compile(
+    r"<(?:\w+:)?ClinicalDocument\b|urn:hl7-org:v3|<(?:paragraph|content|caption|nonXMLBody|structuredBody)\b[^<>]*>"
+)
 _HTML_TAG = re.compile(
     r"<!doctype\s+html|<!--|</?(?:html|head|body|title|meta|style|script|p|br|hr|b|i|u|em|strong|div|span|font|center|blockquote|small|big"
     r"|table|thead|tbody|tr|td|th|ul|ol|li|dl|dt|dd|h[1-6]|pre|sup|sub|strike|o:p|section|article|header|footer|label)"
@@ -85,9 +87,7 @@ _HTML_TAG = re.compile(
     re.IGNORECASE,
 )  # fmt: skip
 _XML_PAIR = re.compile(r"<([A-Za-z][\w:.-]{0,60})(?:\s[^<>]{0,500})?>[^<>]{0,20000}</\1\s*>")
-_MAIL_HEAD = re.compile(
-    r"^(?:MIME-Version|Content-Type|Content-Transfer-Encoding):\s*\S", re.IGNORECASE | re.MULTILINE
-)
+_MAIL_HEAD = re.compile(r"^(?:MIME-Version|Content-Type|Content-Transfer-Encoding):\s*\S", re.IGNORECASE | re.MULTILINE)
 _JSON_HEAD = re.compile(r'\{\s*(?:"[^"\n]{1,100}"\s*:|\})|\[\s*[{"\[]')
 _ESCAPED_END = re.compile(r"\\r\\n|\\n(?![A-Za-z]*\\)|\\r(?![A-Za-z])")
 _TEX_HEAD = re.compile(r"\\(?:documentclass|begin\{document\})")
@@ -105,7 +105,10 @@ def binary_format(content: bytes) -> NoteFormat | None:
         return NoteFormat("a DICOM file", _EXPORT)
     if b"\0" in content[:_HEAD]:
         even, odd = content[: len(content) // 2 * 2 : 2], content[1::2]
-        if max(even.count(0), odd.count(0)) > 0.8 * max(1, len(odd)) and min(even.count(0), odd.count(0)) < 0.1 * len(odd) + 1:
+        if (
+            max(even.count(0), odd.count(0)) > 0.8 * max(1, len(odd))
+            and min(even.count(0), odd.count(0)) < 0.1 * len(odd) + 1
+        ):
             return _UTF16
     return None
 

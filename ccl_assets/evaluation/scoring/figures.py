@@ -32,7 +32,8 @@ _RULES = {
     "code_first": "Manifestations without any code that could be their etiology",
     "use_additional": "Codes without the code for type, stage, severity or site that a note demands of them",
     "seventh_character": "Codes whose 7th character is missing, misplaced or not one that they take",
-    ALL_RULES: "Excludes1 conflicts, missing etiologies, missing additional codes and wrong 7th characters together",
+    "guideline": "Codes against a presumption or demand of the guidelines that codes alone show (I.C.9.a, I.C.15.n)",
+    ALL_RULES: "Excludes1 conflicts, missing etiologies, missing additional codes, wrong 7th characters and guidelines together",
     CODE_ORDER: "Manifestations listed before all their etiologies, which is the order of the note and no part of the sum",
 }
 OF_GOLD = "gold_"

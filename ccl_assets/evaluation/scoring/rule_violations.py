@@ -12,6 +12,8 @@ What is counted, and why no more:
   agent", "if applicable") are left alone: that nothing was added is then no error.
 - ``seventh_character``: a code that needs a 7th character has none, lacks the placeholders before it, or has one that its stem
   does not take.
+- ``guideline``: what the guidelines presume or ask for and codes alone can show (:mod:`.guideline_rules`): I10 with heart failure
+  or chronic kidney disease (I.C.9.a), a delivery without its outcome (I.C.15.n).
 
 ``code_order`` stands apart: a manifestation listed before all its etiologies in one note. Systems list codes in the order of
 the note's evidence, not in that of the rules, so it is no part of the sum.
@@ -25,10 +27,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal, get_args
 
+from ccl_assets.evaluation.scoring.guideline_rules import RULES
+from ccl_assets.icd.code import dot_code
 from ccl_assets.icd.instructions.lookup import Instructions
 from ccl_assets.icd.instructions.notes import Note
 
-RuleKind = Literal["excludes1", "code_first", "use_additional", "seventh_character"]
+RuleKind = Literal["excludes1", "code_first", "use_additional", "seventh_character", "guideline"]
 RULE_KINDS: tuple[RuleKind, ...] = get_args(RuleKind)
 CODE_ORDER = "code_order"
 
@@ -81,9 +85,13 @@ class CodingRules:
         """All broken rules of one chart but that of order, in the order of ``RULE_KINDS`` and of the codes.
 
         Args:
-            codes: Predicted or gold codes of the chart; codes that the release lacks can break the last rule only.
+            codes: Predicted or gold codes of the chart, in any usual spelling; codes that the release lacks can break the rule of
+                7th characters only.
+
+        Raises:
+            NoCodeError: One has not the shape of a code.
         """
-        return list(self._broken(tuple(dict.fromkeys(codes))))
+        return list(self._broken(tuple(dict.fromkeys(map(dot_code, codes)))))
 
     def conflicts(self, codes: Iterable[str]) -> list[Violation]:
         """Pairs of codes that exclude each other."""
@@ -101,7 +109,7 @@ class CodingRules:
     def out_of_order(self, ranked: Sequence[str]) -> list[Violation]:
         """Manifestations that stand before all their etiologies in the codes of one note, in the order given."""
         found = []
-        known = [code for code in dict.fromkeys(ranked) if code in self.ontology]
+        known = [code for code in dict.fromkeys(map(dot_code, ranked)) if code in self.ontology]
         for position, code in enumerate(known):
             if not self._is_manifestation(code):
                 continue
@@ -115,7 +123,13 @@ class CodingRules:
     def _find_broken(self, given: tuple[str, ...]) -> tuple[Violation, ...]:
         known = [code for code in given if code in self.ontology]
         seventh = [violation for code in given if (violation := self._seventh_character(code)) is not None]
-        return (*self.conflicts(known), *self._without_etiology(known), *self._without_companion(known), *seventh)
+        return (
+            *self.conflicts(known),
+            *self._without_etiology(known),
+            *self._without_companion(known),
+            *seventh,
+            *self._against_guidelines(known),
+        )
 
     def _without_etiology(self, known: Sequence[str]) -> Iterable[Violation]:
         for code in filter(self._is_manifestation, known):
@@ -143,6 +157,11 @@ class CodingRules:
                         None,
                         f"{code} needs another code: use additional code at {_place(note)}, “{_words(note)}”.",
                     )
+
+    def _against_guidelines(self, known: Sequence[str]) -> Iterable[Violation]:
+        for rule in RULES:
+            if (broken := rule.broken(known, self.ontology)) is not None:
+                yield Violation("guideline", broken.code, broken.other, broken.sentence)
 
     def _seventh_character(self, code: str) -> Violation | None:
         if code in self.ontology and code not in self._sevenths:

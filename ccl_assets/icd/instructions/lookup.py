@@ -13,6 +13,7 @@ from itertools import combinations
 
 import pyarrow as pa
 
+from ccl_assets.icd.code import dot_code
 from ccl_assets.icd.code_placement import in_block
 from ccl_assets.icd.instructions.code_references import Reference
 from ccl_assets.icd.instructions.notes import Note, read_notes
@@ -112,8 +113,14 @@ class Instructions:
 
         The guidelines (I.A.12.a) allow both codes where the two conditions are unrelated, which codes cannot tell: a conflict is
         a reason to look, not proof of an error. Codes that the release does not have take part in none.
+
+        Args:
+            codes: In any usual spelling (``E119``, ``e11.9``).
+
+        Raises:
+            NoCodeError: One has not the shape of a code.
         """
-        known = [code for code in dict.fromkeys(codes) if code in self.ontology]
+        known = [code for code in dict.fromkeys(map(dot_code, codes)) if code in self.ontology]
         lines = {code: self._line(code) for code in known}
         found = (self._conflict(one, other, lines) for one, other in combinations(known, 2))
         return [conflict for conflict in found if conflict is not None]
@@ -125,6 +132,7 @@ class Instructions:
         code-first note in force asks for what underlies it ("underlying disease, such as:") without "if applicable", "if known",
         "any" or "when".
         """
+        code = self.ontology[code].code
         above = (self.ontology[node].title for node in (code, *self.ontology.ancestors(code)))
         return any(map(_MANIFESTATION_TITLE.search, above)) or any(map(_asks_for_underlying, self.code_first(code)))
 
@@ -137,7 +145,7 @@ class Instructions:
 
     def _line(self, code: str) -> tuple[str, ...]:
         entry = self.ontology[code]
-        return (code, *self.ontology.ancestors(code), *self._above[entry.block])
+        return (entry.code, *self.ontology.ancestors(entry.code), *self._above[entry.block])
 
     def _nodes_above_categories(self) -> dict[str, tuple[str, ...]]:
         """For each block: itself, the blocks without codes that span it (narrowest first), the chapter."""
@@ -179,7 +187,7 @@ class Instructions:
 
     def _fits(self, reference: Reference, code: str) -> bool:
         condition = reference.condition
-        return condition is None or condition.holds(code, self.ontology[code].stem_code)
+        return condition is None or condition.holds(self.ontology[code].code, self.ontology[code].stem_code)
 
     def _index_exclusions(self) -> dict[str, dict[str, list[tuple[Note, Reference]]]]:
         """Subject node -> excluded node -> the notes that say so."""
