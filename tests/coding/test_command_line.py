@@ -385,7 +385,8 @@ class TestDate:
     )
     def test_the_release_in_force_on_the_day_is_used(self, run, note, day, label):
         status, out, err = run(note, "--system", "index_lookup", "--json", "--date", day)
-        assert (status, json.loads(out)["release"], err) == (OK, label, "")
+        assert (status, json.loads(out)["release"]) == (OK, label)
+        assert err == "" or (day == "2025-09-30" and "FY2025-April may be in force" in err)
 
     @pytest.mark.parametrize("day", ["2023-10-01", "2026-10-01", "2030-01-01"])
     def test_a_day_without_a_kept_release_is_refused(self, run, note, day):
