@@ -64,6 +64,14 @@ def dot_code(code: str) -> str:
     return f"{category}.{rest}" if rest else str(category)
 
 
+def spelled(code: str) -> str:
+    """A code in the spelling of this project; what has not the shape of a code stays as it is, and no look-up finds it."""
+    try:
+        return dot_code(code)
+    except NoCodeError:
+        return code
+
+
 def is_order_file_code(text: str) -> bool:
     """Whether a text is a code as the official order file has it: upper case, without a dot."""
     return _ORDER_FILE_CODE.fullmatch(text) is not None

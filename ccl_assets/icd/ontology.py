@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from ccl_assets.icd.code import NoCodeError, dot_code
+from ccl_assets.icd.code import spelled
 
 _COLUMNS = ("code", "parent_code", "chapter", "block", "title", "long_title", "is_billable", "is_expanded", "stem_code")
 
@@ -60,21 +60,10 @@ class Ontology:
 
     def __getitem__(self, code: str) -> Code:
         found = self.codes.get(code)
-        return self.codes[self._spelled(code)] if found is None else found
+        return self.codes[spelled(code)] if found is None else found
 
     def __contains__(self, code: object) -> bool:
-        return code in self.codes or (isinstance(code, str) and self._spelled(code) in self.codes)
-
-    @staticmethod
-    def _spelled(code: str) -> str:
-        """The code in the spelling of the release; what is no code stays as it is."""
-        try:
-            return dot_code(code)
-        except NoCodeError:
-            return code
-
-    def __iter__(self) -> Iterator[Code]:
-        return iter(self.codes.values())
+        return code in self.codes or (isinstance(code, str) and spelled(code) in self.codes)
 
     @cached_property
     def children(self) -> dict[str, list[str]]:

@@ -1,6 +1,7 @@
 """A model's answer without its thoughts and its HTML, every character left at its place.
 
-What goes is replaced by spaces, so that offsets into the result are offsets into the answer. Tags that end a line become a line end.
+What goes is replaced by spaces, so that offsets into the result are offsets into the answer. Tags that end a line
+become a line end.
 """
 
 from __future__ import annotations

@@ -15,4 +15,4 @@ def answer_words(group: str) -> frozenset[str]:
 
 @cache
 def _groups() -> dict[str, list[str]]:
-    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    return tomllib.loads(Path(__file__).with_name("answer_words.toml").read_text(encoding="utf-8"))

@@ -48,7 +48,7 @@ def parse_code_line(line: str) -> list[WrittenCode]:
 
 
 def read_code_line(line: str) -> list[LineCode]:
-    """The codes of a line with titles and quotes: mostly one, several where it is a list of codes or of pairs; empty where there is none."""
+    """The codes of a line with titles and quotes: mostly one, several where it is a list of codes or of pairs."""
     lead = 0
     match = _LEADING_CODE.match(line)
     if match is None and (dress := _DRESS.match(line)) is not None:

@@ -127,8 +127,8 @@ def parse_coding(text: str, given_evidence: Sequence[str] = ()) -> ParsedCoding:
     Understood besides the format itself: other heading styles (``Evidence:``, ``**ICD-10 codes**``; ``Códigos CIE-10``, as models
     answer Spanish notes in Spanish), text after the heading, bullets, numbers, emoji, HTML, tables, bold and quotes, other dashes,
     lower case, codes without dot, labels before codes, several codes or pairs on a line, the code after its title, JSON. Thoughts
-    (``<think>``) are no answer. Without a code section, lines that are unmistakably codes are still taken and ``no_code_section`` is
-    reported. A code given twice counts once, where it stood first.
+    (``<think>``) are no answer. Without a code section, lines that are unmistakably codes are still taken and
+    ``no_code_section`` is reported. A code given twice counts once, where it stood first.
 
     Evidence belongs to the code line of the same position if there are as many lines of each. Otherwise it is dealt
     out by order and ``evidence_misaligned`` is reported. Cost is linear in the length of the text.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -116,10 +117,8 @@ def _text(token: re.Match[str]) -> _Text:
         return _Text("" if raw in ("null", "None") else raw, token.start())
     inner = raw[1:-1] if len(raw) > 1 and raw[-1] == raw[0] else raw[1:]
     if "\\" in inner:
-        try:
+        with suppress(ValueError):
             inner = str(json.loads(f'"{inner}"', strict=False)).encode("utf-8", "replace").decode("utf-8")
-        except ValueError:
-            pass
     return _Text(inner, token.start() + 1)
 
 

@@ -19,15 +19,36 @@ def _zip(*names):
 
 
 FORMATS = {
-    "HTML": [b"<p><b>ROS:</b> No fever<br>Asthma</p>", b"<!DOCTYPE html><html><body>Asthma</body></html>", b"Asthma<br/>Gout",
-             b"No fever&nbsp;today", b"<TABLE><TR><TD>Asthma</TD></TR></TABLE>", b'<div class="x">\nGout</div>',
-             b"<span style='a'>Gout</span>", b"pain &lt; 3 days"],
+    "HTML": [
+        b"<p><b>ROS:</b> No fever<br>Asthma</p>",
+        b"<!DOCTYPE html><html><body>Asthma</body></html>",
+        b"Asthma<br/>Gout",
+        b"No fever&nbsp;today",
+        b"<TABLE><TR><TD>Asthma</TD></TR></TABLE>",
+        b'<div class="x">\nGout</div>',
+        b"<span style='a'>Gout</span>",
+        b"pain &lt; 3 days",
+    ],
     "RTF": [rb"{\rtf1\ansi Asthma\par Gout\par}", b"\xef\xbb\xbf{\\rtf1 Gout}", rb"\pard\plain Asthma\par Gout"],
-    "HL7 v2": [rb"MSH|^~\&|A|B|||20260101||ORU^R01|1|P|2.5" + b"\r" + rb"OBX|1|TX|1||Asthma", rb"Denies fever\.br\Asthma",
-               b"\x0bMSH|^~\\&|A\r", b"OBX|1|TX|NOTE||Asthma||||||F", b"NTE|1||Gout", rb"Asthma\X0D\Gout", rb"\H\Assessment\N\ gout"],
-    "CDA": [b'<?xml version="1.0"?><ClinicalDocument xmlns="urn:hl7-org:v3"><text>Gout</text></ClinicalDocument>',
-            b"<text><paragraph>Asthma</paragraph></text>", b"<cda:ClinicalDocument><x>Gout</x></cda:ClinicalDocument>"],
-    "XML": [b'<?xml version="1.0"?><note><body1>Asthma</body1></note>', b"<TEXT>Asthma</TEXT>", b"<record><TEXT>Gout</TEXT></record>"],
+    "HL7 v2": [
+        rb"MSH|^~\&|A|B|||20260101||ORU^R01|1|P|2.5" + b"\r" + rb"OBX|1|TX|1||Asthma",
+        rb"Denies fever\.br\Asthma",
+        b"\x0bMSH|^~\\&|A\r",
+        b"OBX|1|TX|NOTE||Asthma||||||F",
+        b"NTE|1||Gout",
+        rb"Asthma\X0D\Gout",
+        rb"\H\Assessment\N\ gout",
+    ],
+    "CDA": [
+        b'<?xml version="1.0"?><ClinicalDocument xmlns="urn:hl7-org:v3"><text>Gout</text></ClinicalDocument>',
+        b"<text><paragraph>Asthma</paragraph></text>",
+        b"<cda:ClinicalDocument><x>Gout</x></cda:ClinicalDocument>",
+    ],
+    "XML": [
+        b'<?xml version="1.0"?><note><body1>Asthma</body1></note>',
+        b"<TEXT>Asthma</TEXT>",
+        b"<record><TEXT>Gout</TEXT></record>",
+    ],
     "FHIR": [b'{"resourceType": "DocumentReference", "id": "1"}'],
     "JSON": [b'{"text": "Asthma\\nGout"}', b'[{"note": "Asthma"}]'],
     "line ends written as": [rb"ROS:\nNo fever\nAsthma", rb"No fever\r\nAsthma\r\nGout"],
@@ -40,7 +61,7 @@ FORMATS = {
     "image": [b"\x89PNG\r\n\x1a\n\0", b"\xff\xd8\xff\xe0\0"],
     "UTF-16": ["Asthma".encode("utf-16"), "Asthma\nGout".encode("utf-16-le"), "Asthma\nGout".encode("utf-16-be")],
     "e-mail": [b"From: a\nMIME-Version: 1.0\nContent-Type: text/html\n\nGout"],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("name", "content"), [(name, one) for name, all_ in FORMATS.items() for one in all_])

@@ -11,9 +11,20 @@ from ccl_assets.corpora.mimic_iv import MimicIvFiles, read
 
 @pytest.mark.parametrize(
     ("written", "plain"),
-    [("29000001.0", "29000001"), ("29000001", "29000001"), ("123.", "123"), ("2.9000001E7", "29000001"), (" 7 ", "7"), ("1.5", "1.5"),
-     ("D2N001", "D2N001"), ("", ""), ("007", "007"), ("1e400", "1e400"), ("S0004-1", "S0004-1")],
-)  # fmt: skip
+    [
+        ("29000001.0", "29000001"),
+        ("29000001", "29000001"),
+        ("123.", "123"),
+        ("2.9000001E7", "29000001"),
+        (" 7 ", "7"),
+        ("1.5", "1.5"),
+        ("D2N001", "D2N001"),
+        ("", ""),
+        ("007", "007"),
+        ("1e400", "1e400"),
+        ("S0004-1", "S0004-1"),
+    ],
+)
 def test_ids_that_became_floats_are_plain_again(written, plain):
     assert plain_id(written) == plain
 
@@ -45,14 +56,22 @@ def test_float_ids_meet(write_mimic_iv, notes, charts):
 @pytest.mark.parametrize(
     ("notes", "codes", "said"),
     [
-        (["21", "22"], [("31", "1", "I10", "10"), ("32", "1", "I10", "10")], "of 2 admissions with a note and 2 admissions with codes only 0"),
-        (["21", "22", "23"], [("21", "1", "I10", "10"), ("32", "1", "I10", "10"), ("33", "1", "I10", "10")], "only 1 meet"),
+        (
+            ["21", "22"],
+            [("31", "1", "I10", "10"), ("32", "1", "I10", "10")],
+            "of 2 admissions with a note and 2 admissions with codes only 0",
+        ),
+        (
+            ["21", "22", "23"],
+            [("21", "1", "I10", "10"), ("32", "1", "I10", "10"), ("33", "1", "I10", "10")],
+            "only 1 meet",
+        ),
         (["21"], [("21", "1", "4019", "9")], "none of 1 admissions has an ICD-10-CM code"),
         (["21"], [], "none of 0 admissions"),
         (["", ""], [("21", "1", "I10", "10")], "of 0 admissions with a note and 1"),
         ([], [("21", "1", "I10", "10")], "of 0 admissions with a note and 1"),
     ],
-)  # fmt: skip
+)
 def test_notes_and_codes_that_do_not_meet_are_refused(write_mimic_iv, notes, codes, said):
     with pytest.raises(CorpusFormatError) as refused:
         mimic(write_mimic_iv, notes, codes)

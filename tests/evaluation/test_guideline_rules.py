@@ -45,8 +45,17 @@ def test_hypertension_with_heart_failure_or_kidney_disease_is_one_code(rules, co
 
 @pytest.mark.parametrize(
     "codes",
-    [["I10"], ["I50.9"], ["I11.0", "I50.9"], ["I12.9", "N18.9"], ["I13.0", "I50.9", "N18.9"], ["I10", "N17.9"], ["I10", "I48.91"], []],
-)  # fmt: skip
+    [
+        ["I10"],
+        ["I50.9"],
+        ["I11.0", "I50.9"],
+        ["I12.9", "N18.9"],
+        ["I13.0", "I50.9", "N18.9"],
+        ["I10", "N17.9"],
+        ["I10", "I48.91"],
+        [],
+    ],
+)
 def test_what_the_guideline_does_not_presume_is_no_violation(rules, codes):
     assert against(rules, codes) == []
 

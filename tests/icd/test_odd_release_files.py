@@ -2,7 +2,9 @@
 
 import pytest
 
+from ccl_assets.evaluation.scoring.code_subsets import CodeSubsets
 from ccl_assets.icd.changes.conversion_table import parse_conversion_table
+from ccl_assets.icd.changes.crosswalk import Crosswalk
 from ccl_assets.icd.code import NoCodeError, dot_code, is_dotted, is_order_file_code, normalize_code
 from ccl_assets.icd.instructions.code_references import find_references
 from ccl_assets.icd.release.contents import ReleaseError, ReleaseFile
@@ -50,10 +52,12 @@ def test_an_empty_note_is_no_instruction_and_no_term(tabular_file, group, empty)
 def test_a_full_stop_behind_a_code_is_no_part_of_it(tabular_file):
     tabular = parse_tabular(tabular_file("<diag><name>S80.</name><desc>Injury of knee</desc></diag>"), "FY2026")
     assert [row["code"] for row in tabular.codes] == ["S80"]
-    assert [(found.first, found.last) for found in find_references("see I10. And (I11.0.) or I12.-.", {"I10"}.__contains__)] == [
+    assert [
+        (found.first, found.last) for found in find_references("see I10. And (I11.0.) or I12.-.", {"I10"}.__contains__)
+    ] == [
         ("I10", "I10"),
         ("I11.0", "I11.0"),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("previous", ["I10.", "I10. ", "I10.; I11.0.", "I10. and I11.0"])
@@ -68,8 +72,16 @@ def test_a_full_stop_in_the_conversion_table_is_no_damage(current, previous):
 
 @pytest.mark.parametrize(
     ("written", "code"),
-    [("E119", "E11.9"), ("e11.9", "E11.9"), ("E11.9.", "E11.9"), ("I10.", "I10"), ("qa00", "QA0.0"), ("s72001a", "S72.001A"), ("C7B", "C7B")],
-)  # fmt: skip
+    [
+        ("E119", "E11.9"),
+        ("e11.9", "E11.9"),
+        ("E11.9.", "E11.9"),
+        ("I10.", "I10"),
+        ("qa00", "QA0.0"),
+        ("s72001a", "S72.001A"),
+        ("C7B", "C7B"),
+    ],
+)
 def test_usual_spellings_of_a_code(written, code):
     assert dot_code(written) == code
     assert normalize_code(written) == code
@@ -84,3 +96,12 @@ def test_what_is_no_code(written):
     with pytest.raises(NoCodeError):
         dot_code(written)
     assert not is_dotted(written)
+
+
+@pytest.mark.parametrize("written", ["E119", "e11.9", "E11.9.", "E11.9"])
+def test_old_codes_and_subsets_are_looked_up_in_any_spelling(written):
+    crosswalk = Crosswalk({"E11.9": ("E11.8",)}, {"E11.9": "official"})
+    assert written in crosswalk
+    assert crosswalk.successors(written) == ("E11.8",)
+    assert crosswalk.map(written).code == "E11.8"
+    assert CodeSubsets({"sample": {"E11.9": 3}}, {}).of("sample", written)[0] == "seen"

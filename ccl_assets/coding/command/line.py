@@ -168,7 +168,8 @@ def _warn_of_another_release(label: str, day: date | None) -> None:
     when = f"on {day}" if day else "today"
     what = "is in force" if due.is_certain else "may be in force (updates in April do not come every year)"
     complain(
-        f"codes are of {label}, but {when} {due.label} {what}, since {due.since}: {due.remedy}; for a note of another day give --date"
+        f"codes are of {label}, but {when} {due.label} {what}, since {due.since}: {due.remedy}; "
+        "for a note of another day give --date"
     )
 
 

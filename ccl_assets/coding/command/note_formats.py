@@ -1,6 +1,7 @@
-"""Formats that are no plain text, told from the content: a note in one of them is refused with its name and what to do.
+r"""Formats that are no plain text, told from the content: a note in one of them is refused with its name and what to do.
 
-Marks of a format inside a line ("<br>", ``\\.br\\``) hide where sentences and sections end, so that codes would be wrong in silence.
+Marks of a format inside a line ("<br>", ``\\.br\\``) hide where sentences and sections end, so that codes would be wrong
+in silence.
 Comparison signs ("BP <120"), placeholders ("<unknown>") and de-identification marks ("[** 3 **]") are no marks of a format.
 """
 

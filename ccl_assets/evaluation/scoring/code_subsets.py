@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ccl_assets.icd.chapters import CHAPTER_KEYS, chapter_of
+from ccl_assets.icd.code import spelled
 
 ALL_CODES = "all"
 TIERS = ("gold", "silver", "synthetic")  # best first
@@ -51,6 +52,7 @@ class CodeSubsets:
 
     def of(self, corpus: str, code: str) -> tuple[str, ...]:
         """The subsets of a code on a benchmark of the corpus."""
+        code = spelled(code)
         chapter = f"chapter:{_chapter(code)}"
         if (charts := self.training_charts.get(corpus)) is None:
             return (chapter,)

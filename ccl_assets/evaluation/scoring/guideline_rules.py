@@ -1,8 +1,8 @@
 """Rules of the Official Guidelines that a set of codes shows to be broken by itself, each by its section.
 
 - I.C.9.a: the guidelines presume that hypertension and heart failure, or chronic kidney disease, belong together: I11, I12 or I13
-  stands for both, and I10 beside them is an error unless the note says that they are unrelated. Heart failure
-  is I50, and I51.4-I51.7, I51.89 and I51.9 are heart disease that is presumed likewise. Hypertensive heart disease beside CKD, or the reverse, is I13.
+  stands for both, and I10 beside them is an error unless the note says that they are unrelated. Heart failure is I50; I51.4-I51.7,
+  I51.89 and I51.9 are heart disease that is presumed likewise. Hypertensive heart disease beside CKD, or the reverse, is I13.
 - I.C.15.n: an outcome of delivery (Z37) is assigned on every maternal record when a delivery has occurred: O80, O82, and what names
   itself a delivery or a complication of one. Conditions of pregnancy, childbirth and the puerperium alike (O99) do not tell.
 

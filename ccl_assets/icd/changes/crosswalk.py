@@ -25,6 +25,7 @@ import pyarrow as pa
 from ccl_assets.icd.changes.conversion_table import ConversionTable, Reference
 from ccl_assets.icd.changes.diff import release_order
 from ccl_assets.icd.changes.successor_rules import RULES
+from ccl_assets.icd.code import spelled
 from ccl_assets.icd.ontology import Ontology
 
 OFFICIAL, UNMAPPED = "official", "unmapped"
@@ -192,7 +193,7 @@ class Mapped:
 
 
 class Crosswalk:
-    """Look-up on rows of ``icd/crosswalk``."""
+    """Look-up on rows of ``icd/crosswalk``, by codes in any usual spelling."""
 
     def __init__(self, successors: dict[str, tuple[str, ...]], reasons: dict[str, str]) -> None:
         """Wrap successors and outcome by old code."""
@@ -211,11 +212,11 @@ class Crosswalk:
         return cls({old: tuple(sorted(new)) for old, new in successors.items()}, reasons)
 
     def __contains__(self, code: object) -> bool:
-        return code in self._successors
+        return isinstance(code, str) and spelled(code) in self._successors
 
     def successors(self, code: str) -> tuple[str, ...]:
         """Every billable code that ``code`` may have become; empty where none is known."""
-        return self._successors.get(code, ())
+        return self._successors.get(spelled(code), ())
 
     def map(self, code: str) -> Mapped:
         """The one code that ``code`` became.
@@ -226,6 +227,7 @@ class Crosswalk:
             The successor and its rule; or ``None`` and ``several_successors`` (the old code does not say which), ``unmapped``, or
             ``not_an_old_code`` (not known to have been billable: a header, or misspelt).
         """
+        code = spelled(code)
         reason = self._reasons.get(code, NOT_OLD)
         if reason in (SEVERAL, UNMAPPED, NOT_OLD):
             return Mapped(None, reason)
