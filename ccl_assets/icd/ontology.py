@@ -65,6 +65,9 @@ class Ontology:
     def __contains__(self, code: object) -> bool:
         return code in self.codes or (isinstance(code, str) and spelled(code) in self.codes)
 
+    def __iter__(self) -> Iterator[Code]:
+        return iter(self.codes.values())
+
     @cached_property
     def children(self) -> dict[str, list[str]]:
         """Codes directly below each code."""

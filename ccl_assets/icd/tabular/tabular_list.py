@@ -135,7 +135,7 @@ class TabularReader:
             if tag == "diag":
                 children.append(child)
             elif tag == "name":
-                code = plain_text(child).removesuffix(".")
+                code = plain_text(child)
             elif tag == "desc":
                 title = plain_text(child)
             elif tag == "inclusionTerm":
