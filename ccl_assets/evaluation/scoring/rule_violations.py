@@ -28,7 +28,7 @@ from functools import cache
 from typing import Literal, get_args
 
 from ccl_assets.evaluation.scoring.guideline_rules import RULES
-from ccl_assets.icd.code import dot_code
+from ccl_assets.icd.code import spelled
 from ccl_assets.icd.instructions.lookup import Instructions
 from ccl_assets.icd.instructions.notes import Note
 
@@ -87,11 +87,8 @@ class CodingRules:
         Args:
             codes: Predicted or gold codes of the chart, in any usual spelling; codes that the release lacks can break the rule of
                 7th characters only.
-
-        Raises:
-            NoCodeError: One has not the shape of a code.
         """
-        return list(self._broken(tuple(dict.fromkeys(map(dot_code, codes)))))
+        return list(self._broken(tuple(dict.fromkeys(map(spelled, codes)))))
 
     def conflicts(self, codes: Iterable[str]) -> list[Violation]:
         """Pairs of codes that exclude each other."""
@@ -109,7 +106,7 @@ class CodingRules:
     def out_of_order(self, ranked: Sequence[str]) -> list[Violation]:
         """Manifestations that stand before all their etiologies in the codes of one note, in the order given."""
         found = []
-        known = [code for code in dict.fromkeys(map(dot_code, ranked)) if code in self.ontology]
+        known = [code for code in dict.fromkeys(map(spelled, ranked)) if code in self.ontology]
         for position, code in enumerate(known):
             if not self._is_manifestation(code):
                 continue

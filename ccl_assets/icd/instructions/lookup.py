@@ -13,7 +13,7 @@ from itertools import combinations
 
 import pyarrow as pa
 
-from ccl_assets.icd.code import dot_code
+from ccl_assets.icd.code import spelled
 from ccl_assets.icd.code_placement import in_block
 from ccl_assets.icd.instructions.code_references import Reference
 from ccl_assets.icd.instructions.notes import Note, read_notes
@@ -116,11 +116,8 @@ class Instructions:
 
         Args:
             codes: In any usual spelling (``E119``, ``e11.9``).
-
-        Raises:
-            NoCodeError: One has not the shape of a code.
         """
-        known = [code for code in dict.fromkeys(map(dot_code, codes)) if code in self.ontology]
+        known = [code for code in dict.fromkeys(map(spelled, codes)) if code in self.ontology]
         lines = {code: self._line(code) for code in known}
         found = (self._conflict(one, other, lines) for one, other in combinations(known, 2))
         return [conflict for conflict in found if conflict is not None]
