@@ -136,15 +136,15 @@ def test_figures_count_per_hundred_codes_of_charts_beside_the_coders_own(bench, 
             "code_first": 100 / 8,  # D63.0 without a neoplasm
             "use_additional": 100 / 8,  # I11.0 without heart failure
             "seventh_character": 100 / 8,
-            "guideline": 0,  # the small release has neither I12 nor I13
-            "rule": 400 / 8,
+            "guideline": 100 / 8,  # I11.0 with N18.9
+            "rule": 500 / 8,
             "code_order": 100 / 8,  # D63.1 before N18.9
             "gold_excludes1": 100 / 4,
             "gold_code_first": 0,
             "gold_use_additional": 0,
             "gold_seventh_character": 0,
-            "gold_guideline": 0,
-            "gold_rule": 100 / 4,
+            "gold_guideline": 100 / 4,  # I10 with N18.9
+            "gold_rule": 200 / 4,
         }
     )
     assert SCORES.violations(SCORES.table(rows)) == []
