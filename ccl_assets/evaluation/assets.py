@@ -201,8 +201,7 @@ def report(
     from ccl_assets.evaluation.report.inputs import left_out, report_inputs
     from ccl_assets.evaluation.report.reproduction import reproduction_card
 
-    adapters = _SETTINGS.artifacts / "sft" / "adapter"
-    folder = _SETTINGS.artifacts / "eval" / "report"
+    adapters, folder = _SETTINGS.adapters, _SETTINGS.report
     sizes = write_report(
         folder,
         report_inputs(

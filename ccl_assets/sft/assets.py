@@ -162,7 +162,7 @@ def adapter(context: dg.AssetExecutionContext, codes: pa.Table, dataset: pa.Tabl
     tables: TableIOManager = context.resources.tables
     # again, from the table: what is trained on is what is stored, whatever became of the files since
     exported = export_dataset(tables.batches(DATASET, [recipe.name]), _exported(recipe.name), recipe.name)
-    output = folder / "adapter" / recipe.name
+    output = _SETTINGS.adapters / recipe.name
     trained = folder / "work" / f"{recipe.name}.adapter"  # takes its place when it has passed the gates
     config = TrainingConfig(
         recipe=recipe.name,
