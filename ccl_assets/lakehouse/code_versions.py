@@ -62,6 +62,22 @@ def code_version(
     return digest.hexdigest()[:12] + shown
 
 
+def evaluated_gates(body: Callable[..., Any]) -> set[str] | None:
+    """Names of the declared gates that the code of a body uses, however deep; ``None`` if the body is no code of the package."""
+    body = inspect.unwrap(body)
+    if not _counts(body.__module__) or "<" in body.__qualname__:
+        return None
+    found = set()
+    for module, name in reached([(body.__module__, body.__name__)]):
+        if _path(module) is None:
+            continue
+        for node in _module(module).statements.get(name, ()):
+            for decorator in getattr(node, "decorator_list", ()):
+                if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "gate":
+                    found.add(str(getattr(decorator.args[0], "value", "")))
+    return found
+
+
 def reached(roots: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """Find all that some definitions use, however deep.
 
@@ -249,9 +265,12 @@ def _counts(module: str) -> bool:
 
 
 def _without_shell(node: ast.stmt) -> ast.stmt:
-    """An asset's function keeps of its decorator only what is read; descriptions, kinds and owners do not compute."""
-    if not isinstance(node, ast.FunctionDef) or not any(_is_asset_decorator(one) for one in node.decorator_list):
+    """Keep of an asset's decorator only what is read, and of a gate's nothing: descriptions, kinds and owners do not compute."""
+    if not isinstance(node, ast.FunctionDef):
         return node
+    plain = [one for one in node.decorator_list if _called(one) != "gate"]
+    if not any(_is_asset_decorator(one) for one in plain):
+        return ast.FunctionDef(node.name, node.args, node.body, plain, node.returns)
     read = [
         keyword
         for decorator in node.decorator_list
@@ -264,9 +283,13 @@ def _without_shell(node: ast.stmt) -> ast.stmt:
 
 
 def _is_asset_decorator(node: ast.expr) -> bool:
+    return _called(node) in {"asset", "multi_asset", "table_asset", "table_multi_asset", "artifact_asset"}
+
+
+def _called(node: ast.expr) -> str:
+    """Last name of what a decorator calls."""
     called = node.func if isinstance(node, ast.Call) else node
-    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-    return name in {"asset", "multi_asset", "table_asset", "table_multi_asset"}
+    return called.attr if isinstance(called, ast.Attribute) else str(getattr(called, "id", ""))
 
 
 def _is_contract(nodes: list[ast.stmt]) -> bool:
