@@ -18,7 +18,7 @@ _MOST_UNKNOWN = 0.01  # official releases: up to 0.3 %
 
 
 @gate("has_tabular_list", "The release has exactly one Tabular List.")
-def has_tabular_list(roles: Sequence[str]) -> Gate:
+def has_tabular_list(roles: Sequence[object]) -> Gate:
     """One Tabular List, no more; ``roles`` of the release's files."""
     count = sum(role == "tabular" for role in roles)
     return Gate("has_tabular_list", count == 1, "give the folder or zip of one release", {"tabular_lists": count})
