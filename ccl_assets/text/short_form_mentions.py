@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ccl_assets.text.note_tokens import Break, fold_words, tokenize
-from ccl_assets.text.short_forms import ShortForm, meanings, meanings_by_key, pieces
+from ccl_assets.text.short_forms import Kind, ShortForm, decide, meanings_by_key, pieces, possible_meanings
 
-_JOINS = frozenset({"", " ", "-", ".", ". ", "\n"})
+MIN_SHOUTED_WORDS = 3
+"""Words beside a short form from which capitals throughout are a way of writing and not abbreviations."""
+_JOINS = frozenset({"", " ", "-", "."})
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def write_out(text: str, section: str = "") -> str:
     parts: list[str] = []
     done = 0
     for mention in find_short_forms(text, section):
-        if mention.long is not None and mention.meanings[0].kind != "lay":
+        if mention.long is not None and mention.meanings[0].kind is not Kind.LAY:
             parts += [text[done : mention.begin], mention.long]
             done = mention.end
             if done < len(text) and text[done].isalnum():  # "w/CABG"
@@ -75,15 +77,18 @@ def _mentions(text: str, heading: frozenset[str], language: str) -> Iterator[Sho
                 continue
             begin, end = found[place].start(), found[place + length - 1].end()
             short = text[begin:end]
-            possible = meanings(short, (), language)
+            possible = possible_meanings(short, language)
             if not possible:
                 continue
-            if len(possible) > 1 or possible[0].context:
+            if len(possible) > 1 or possible[0].is_word:
                 statements = statements or _Statements(text)
-                near = statements.words_beside(begin, end)
-                possible = meanings(short, near, language)
-                if not any(form.context & near for form in possible) and heading:
-                    possible = meanings(short, heading, language)
+                near, is_shouted = statements.beside(begin, end)
+                if is_shouted:
+                    possible = tuple(form for form in possible if not form.is_word)
+                decided = decide(possible, near)
+                possible = decided if len(decided) < 2 else decide(possible, heading)
+            if not possible:
+                continue
             yield ShortFormMention(begin, end, short, possible)
             step = length
             break
@@ -95,12 +100,13 @@ def _is_one_phrase(text: str, found: list[re.Match[str]], place: int, length: in
     last = place + length - 1
     if last >= len(found):
         return False
-    if any(text[found[at].end() : found[at + 1].start()] not in _JOINS for at in range(place, last)):
-        return False
+    for at in range(place, last):
+        gap = text[found[at].end() : found[at + 1].start()]
+        if gap not in _JOINS and not (gap == ". " and len(found[at][0]) == 1):  # "C. diff"
+            return False
     begin, end = found[place].start(), found[last].end()
-    is_single_letter = end - begin == 1
-    before, after = text[begin - 1 : begin], text[end : end + 1]
-    return not (is_single_letter and (before in {"/", "&", "-"} and before or after in {"/", "&", "-"} and after))
+    # One letter beside a mark is a part of something else: "T/R/M", "L-spine", "R&D".
+    return end - begin > 1 or not ({text[begin - 1 : begin], text[end : end + 1]} & {"/", "&", "-"})
 
 
 @lru_cache(maxsize=4)
@@ -117,16 +123,17 @@ class _Statements:
 
     def __init__(self, text: str) -> None:
         tokens = tokenize(text)
+        self._text = text
         self._tokens = tokens
         self._firsts = [at for at, mark in enumerate(tokens.breaks) if mark is Break.STATEMENT]
         self._begins = [tokens.begins[at] for at in self._firsts]
 
-    def words_beside(self, begin: int, end: int) -> frozenset[str]:
-        """The folded words of the statement in which a mention begins, without the mention's own."""
+    def beside(self, begin: int, end: int) -> tuple[frozenset[str], bool]:
+        """The folded words around a mention in its statement, and whether they are several and all in capitals."""
         tokens = self._tokens
         statement = max(0, bisect_right(self._begins, begin) - 1)
         first = self._firsts[statement] if self._firsts else 0
         stop = self._firsts[statement + 1] if statement + 1 < len(self._firsts) else len(tokens.words)
-        return frozenset(
-            tokens.words[at] for at in range(first, stop) if tokens.ends[at] <= begin or tokens.begins[at] >= end
-        )
+        around = [at for at in range(first, stop) if tokens.ends[at] <= begin or tokens.begins[at] >= end]
+        written = self._text[tokens.begins[first] : tokens.ends[stop - 1]] if around else ""
+        return frozenset(tokens.words[at] for at in around), len(around) >= MIN_SHOUTED_WORDS and written.isupper()

@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
+from ccl_assets.text.content_words import singular
 from ccl_assets.text.note_tokens import fold_word
 
 TABLE = Path(__file__).with_name("short_forms.tsv")
@@ -58,6 +59,7 @@ class ShortForm:
         topic: The kind of thing the long form names.
         code: The billable FY2026 code that the long form alone leads to; empty where it leads to none.
         is_case_sensitive: Whether only this spelling, capitals as they stand, is meant (``AS``, ``OR``).
+        is_word: Whether it spells an ordinary word, so that it says nothing where everything is in capitals (``ALL``, ``OR``).
         context: Folded words near an ambiguous short form that speak for this long form.
         is_usual: Whether it is taken where nothing near decides.
         why: The reason of the code where its titles and inclusion terms do not say the long form.
@@ -70,6 +72,7 @@ class ShortForm:
     topic: Topic
     code: str
     is_case_sensitive: bool
+    is_word: bool
     context: frozenset[str]
     is_usual: bool
     why: str
@@ -112,42 +115,42 @@ def meanings_by_key(language: str = "en") -> dict[str, tuple[ShortForm, ...]]:
     return {key: tuple(forms) for key, forms in found.items()}
 
 
-def meanings(short: str, context_words: Collection[str] = (), language: str = "en") -> tuple[ShortForm, ...]:
-    """The meanings that a short form has beside these words; a single one is decided.
-
-    A meaning whose capitals differ is out. Of the others the one with the most context words near is meant; with none near, the
-    usual one. Without a decision all are left.
-
-    Args:
-        short: The short form as the note writes it.
-        context_words: Words of the sentence, folded by ``fold_word``, or those of the section's heading.
-        language: Language of the short form.
-    """
+def possible_meanings(short: str, language: str = "en") -> tuple[ShortForm, ...]:
+    """All meanings of a short form as it is written; those that want other capitals are left out."""
     written = _written(short)
-    left = tuple(
+    return tuple(
         form
         for form in meanings_by_key(language).get(short_form_key(short), ())
         if not form.is_case_sensitive or _written(form.short) == written
     )
-    if len(left) < 2:
-        return left
-    near = frozenset(context_words)
-    counts = [len(form.context & near) for form in left]
+
+
+def decide(possible: tuple[ShortForm, ...], context_words: Collection[str]) -> tuple[ShortForm, ...]:
+    """Decide between the meanings of a short form by the words near it.
+
+    The one with the most context words near is meant; with none near, the usual one. Without a decision all are left.
+
+    Args:
+        possible: Meanings of one short form.
+        context_words: Words of the statement, folded by ``fold_word``, or those of the section's heading.
+    """
+    if len(possible) < 2:
+        return possible
+    near = {form for word in context_words for form in (word, singular(word))}
+    counts = [len(form.context & near) for form in possible]
     best = max(counts)
-    chosen = [form for form, count in zip(left, counts, strict=True) if count == best and (best or form.is_usual)]
-    return (chosen[0],) if len(chosen) == 1 else left
+    chosen = [form for form, count in zip(possible, counts, strict=True) if count == best and (best or form.is_usual)]
+    return (chosen[0],) if len(chosen) == 1 else possible
 
 
 def long_forms(short: str, context_words: Collection[str] = ()) -> tuple[str, ...]:
     """The long forms that an English short form has beside these words: none, the decided one, or all that are possible."""
-    return tuple(form.long for form in meanings(short, context_words))
+    return tuple(form.long for form in decide(possible_meanings(short), context_words))
 
 
 def is_ambiguous(short: str) -> bool:
     """Whether an English short form, so written, has several long forms."""
-    written = _written(short)
-    forms = meanings_by_key().get(short_form_key(short), ())
-    return sum(not form.is_case_sensitive or _written(form.short) == written for form in forms) > 1
+    return len(possible_meanings(short)) > 1
 
 
 def _written(text: str) -> str:
@@ -163,7 +166,8 @@ def _short_form(row: dict[str, str]) -> ShortForm:
         kind=Kind(row["kind"]),
         topic=Topic(row["topic"]),
         code=row["code"],
-        is_case_sensitive=row["case_sensitive"] == "yes",
+        is_case_sensitive=row["case_sensitive"] != "",
+        is_word=row["case_sensitive"] == "mixed",
         context=frozenset(fold_word(word) for word in context if word != USUAL),
         is_usual=USUAL in context,
         why=row["why"],
