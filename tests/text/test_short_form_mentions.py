@@ -71,8 +71,8 @@ def test_capitals_throughout_make_no_word_an_abbreviation():
     assert found("ALL") == {"ALL": "acute lymphoblastic leukemia"}
 
 
-def test_a_word_that_never_smoked_is_no_smoker():
-    assert found("Never smoker") == {"Never smoker": "never smoked tobacco"}
+def test_a_negated_lay_word_is_another_entry():
+    assert found("Never smoker") == {"Never smoker": "no tobacco smoking"}
 
 
 def test_decided_short_forms_are_written_out_and_lay_words_are_left():
