@@ -13,6 +13,9 @@ from ccl_assets.text.short_forms import Kind, ShortForm, decide, meanings_by_key
 
 MIN_SHOUTED_WORDS = 3
 """Words beside a short form from which capitals throughout are a way of writing and not abbreviations."""
+# One letter that is part of something longer: "T/R/M", "L-spine", "Y. V. L.", "N.R.".
+_BEFORE_A_PART = re.compile(r"[/&-]$|[^\W\d_]\.\s?$")
+_AFTER_A_PART = re.compile(r"[/&-]|\.\w")
 _JOINS = frozenset({"", " ", "-", "."})
 
 
@@ -96,7 +99,7 @@ def _mentions(text: str, heading: frozenset[str], language: str) -> Iterator[Sho
 
 
 def _is_one_phrase(text: str, found: list[re.Match[str]], place: int, length: int) -> bool:
-    """Whether nothing separates these pieces, and the first or last does not belong to a longer word of letters and marks."""
+    """Test that nothing separates these pieces, and that a single letter is no part of something longer."""
     last = place + length - 1
     if last >= len(found):
         return False
@@ -105,8 +108,9 @@ def _is_one_phrase(text: str, found: list[re.Match[str]], place: int, length: in
         if gap not in _JOINS and not (gap == ". " and len(found[at][0]) == 1):  # "C. diff"
             return False
     begin, end = found[place].start(), found[last].end()
-    # One letter beside a mark is a part of something else: "T/R/M", "L-spine", "R&D".
-    return end - begin > 1 or not ({text[begin - 1 : begin], text[end : end + 1]} & {"/", "&", "-"})
+    if end - begin > 1:
+        return True
+    return not (_BEFORE_A_PART.search(text[max(0, begin - 3) : begin]) or _AFTER_A_PART.match(text[end : end + 2]))
 
 
 @lru_cache(maxsize=4)

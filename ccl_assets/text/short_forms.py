@@ -84,7 +84,7 @@ class ShortForm:
 
     @property
     def is_condition(self) -> bool:
-        """Whether the long form is a disease, a finding or a status: what a code may be given for."""
+        """True for a disease, a finding or a status: what a code may be given for."""
         return self.topic in (Topic.CONDITION, Topic.STATUS)
 
 
@@ -149,7 +149,7 @@ def long_forms(short: str, context_words: Collection[str] = ()) -> tuple[str, ..
 
 
 def is_ambiguous(short: str) -> bool:
-    """Whether an English short form, so written, has several long forms."""
+    """Test that an English short form, so written, has several long forms."""
     return len(possible_meanings(short)) > 1
 
 

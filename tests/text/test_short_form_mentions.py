@@ -62,6 +62,8 @@ def test_the_heading_decides_where_the_statement_does_not():
 def test_parts_of_words_and_of_marks_are_no_short_forms():
     assert found("L-spine film, T/R/M, mother, I'm") == {"L-spine": "lumbar spine"}
     assert found("pain in one joint. Pain elsewhere") == {}
+    assert found("Y. V. L., normal range (N.R.) and good R wave") == {"R wave": "R wave of the electrocardiogram"}
+    assert found("R. hip pain, L knee") == {"R": "right", "L": "left"}
     assert found("C. diff") == {"C. diff": "Clostridioides difficile infection"}
 
 
