@@ -572,7 +572,7 @@ WARNING = [
     Damage("icd/instructions:references_known", instructions(notes_name("A4Q")), {"unknown": "1", "first": "A4Q"}),
     Damage("icd/index_terms:codes_known", made_by("icd.assets.resolve", first(code="A4Q")), {"unknown": "1", "first": "A4Q"}),
     Damage("silver/extractions:quotes_verbatim", miner(misquote), NOTES | {"not_verbatim": SOME, "verbatim_share": "0.0"}),
-    Damage("sft/dataset:fits_window", setting(context_tokens=300), {"window": "300", "left_out": SOME, "first": ".+"}),
+    Damage("sft/dataset:fits_window", setting(context_tokens=150), {"window": "150", "left_out": SOME, "first": ".+"}),
     Damage("eval/predictions:codes_valid", made_by(CODER, with_invented_codes), {"invalid": SOME, "invalid_rate": r"0?\.?\d+|1.0"}),
 ]  # fmt: skip
 
