@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ccl_assets.corpora.mdace import ANNOTATIONS_FOLDER, SPLITS_FOLDER
 from ccl_assets.corpora.sample import FILES, NOTES
+from ccl_assets.corpora.sample.json_lines import JSON_LINES, json_lines
 from ccl_assets.corpora.sample.markup import KINDS, MarkedNote, check_charts, parse_note
 
 MIMIC_SPLIT = "mimic"
@@ -62,6 +63,7 @@ def compile_notes(notes: Iterable[MarkedNote], titles: Mapping[str, str]) -> dic
     coded = [note for note in ordered if note.split == MIMIC_SPLIT]
     annotated = [note for note in ordered if note.split in MDACE_SPLITS]
     files = {
+        JSON_LINES: json_lines(ordered, titles),
         DISCHARGE: _gzip(_csv(_DISCHARGE_HEADING, [_discharge_row(note) for note in coded])),
         DIAGNOSES: _gzip(
             _csv(_DIAGNOSES_HEADING, [*(row for note in coded for row in _diagnosis_rows(note)), *_ICD_9_ROWS])
