@@ -55,7 +55,7 @@ def test_rows_fit_the_contracts(corpus, check_rows):
 def test_splits_are_as_planned(corpus):
     charts = Counter({document.chart_id: document.split for document in corpus.documents}.values())
     assert charts["unannotated"] == 24
-    assert charts["train"] >= 50 and charts["val"] >= 9 and charts["test"] >= 25
+    assert charts["train"] >= 150 and charts["val"] >= 20 and charts["test"] >= 50
 
 
 def test_charts_have_one_to_three_notes(corpus):
