@@ -6,6 +6,7 @@ from ccl_assets.automation import jobs, schedules, sensors
 from ccl_assets.contracts import CONTRACTS
 from ccl_assets.corpora import assets as corpora
 from ccl_assets.corpora import code_count_assets
+from ccl_assets.corpora.loaders import has_restricted_notes
 from ccl_assets.evaluation import assets as evaluation
 from ccl_assets.evidence.gold import assets as gold_assets
 from ccl_assets.evidence.knowledge_base import assets as knowledge_base_assets
@@ -57,7 +58,7 @@ defs = dg.Definitions(
         "previous_release_source": PREVIOUS_RELEASE_SOURCE,
         "corpus_paths": CORPUS_PATHS,
         "file_hashes": FILE_HASHES,
-        "language_models": LanguageModels(_SETTINGS),
+        "language_models": LanguageModels(_SETTINGS, mines_restricted_notes=has_restricted_notes(CORPUS_PATHS)),
         "embedder": Embedder(_SETTINGS.embedder, _SETTINGS.threads, EmbeddingStore(_SETTINGS.embeddings)),
         "trainer": Trainer(threads=_SETTINGS.threads, processes=_SETTINGS.training_processes),
         "pipes": dg.PipesSubprocessClient(),

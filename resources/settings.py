@@ -122,6 +122,16 @@ class Settings(BaseSettings):
         return self.home.resolve() / "artifacts"
 
     @property
+    def adapters(self) -> Path:
+        """Folder of the adapters, one folder for each recipe."""
+        return self.artifacts / "sft" / "adapter"
+
+    @property
+    def report(self) -> Path:
+        """Folder of the evaluation report; ``index.html`` is its page."""
+        return self.artifacts / "eval" / "report"
+
+    @property
     def completions(self) -> Path:
         """The completion store."""
         return self.home.resolve() / "completions.sqlite"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ccl_assets.prompts import TEMPLATE_TOKENS
 from ccl_assets.text.windows import approximate_token_count
-
-_TEMPLATE_TOKENS = 64  # what a chat template adds around the turns; SmolLM2's adds 30
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class CoderSettings:
         Raises:
             ValueError: Too few are left to code anything.
         """
-        budget = self.context_window - self.max_tokens - _TEMPLATE_TOKENS - self.count_tokens(prompt_text)
+        budget = self.context_window - self.max_tokens - TEMPLATE_TOKENS - self.count_tokens(prompt_text)
         if budget <= max(2 * self.overlap_tokens, 64):
             raise ValueError(
                 f"a context window of {self.context_window} tokens leaves {budget} for the note; lower max_tokens "

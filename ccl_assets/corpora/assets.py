@@ -61,14 +61,18 @@ def configured_corpora(paths: CorpusPaths) -> list[str]:
 
 @table_multi_asset(
     {
-        "documents": (DOCUMENTS, "In their splits; test notes are in no training table.", checks.DOCUMENT_GATES),
+        "documents": (DOCUMENTS, "In their splits; test notes are in no training table.", (checks.rows_readable,)),
         "labels": (
             LABELS,
             "A code that the release does not have as billable is replaced by its one successor, "
             "else left out, counted.",
-            checks.LABEL_GATES,
+            (checks.labels_of_known_notes,),
         ),
-        "evidence": (EVIDENCE, "Every span is compared with the note it is said to stand in.", checks.EVIDENCE_GATES),
+        "evidence": (
+            EVIDENCE,
+            "Every span is compared with the note it is said to stand in.",
+            (checks.offsets_inside_notes,),
+        ),
     },
     name="corpus",
     kinds={"python"},

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ccl_assets.corpora.documents import ROW_KINDS, AnnotatedNote, LoadCounts
-from ccl_assets.tables.gate import Gate
+from ccl_assets.tables.gate import Gate, gate
 
 _MOST_UNREADABLE = 0.001
 _SHOWN = 5
 
-DOCUMENT_GATES = {"rows_readable": "Of each kind of source row at most 0.1 % are unreadable."}
-LABEL_GATES = {"labels_of_known_notes": "Every code belongs to a note that is there, or to its chart."}
-EVIDENCE_GATES = {"offsets_inside_notes": "Every evidence span quotes its note at its offsets."}
 
-
+@gate("rows_readable", "Of each kind of source row at most 0.1 % are unreadable.")
 def rows_readable(counts: LoadCounts) -> Gate:
     """Share of unreadable rows, of each kind for itself: many codes do not make up for lost notes."""
     seen = {kind: counts.seen(kind) for kind in ROW_KINDS}
@@ -44,6 +41,7 @@ def strays(note: AnnotatedNote) -> list[str]:
     ]
 
 
+@gate("labels_of_known_notes", "Every code belongs to a note that is there, or to its chart.")
 def labels_of_known_notes(label_count: int, stray: Sequence[str]) -> Gate:
     """Every label has its note; ``stray`` as :func:`strays` names them."""
     return Gate(
@@ -66,6 +64,7 @@ def misquotes(note: AnnotatedNote) -> list[str]:
     ]
 
 
+@gate("offsets_inside_notes", "Every evidence span quotes its note at its offsets.")
 def offsets_inside_notes(span_count: int, misquoted: Sequence[str]) -> Gate:
     """Every span quotes its note; ``misquoted`` as :func:`misquotes` names them."""
     return Gate(

@@ -19,6 +19,7 @@ __all__ = [
     "CorpusPaths",
     "CorpusSource",
     "check_headings",
+    "has_restricted_notes",
     "load",
     "read",
     "source_files",
@@ -213,6 +214,11 @@ def read(
 def load(corpus: str, paths: CorpusPaths, *, is_restricted: bool | None = None) -> Corpus:
     """Read a corpus into memory; see :func:`read`."""
     return Corpus.collect(lambda counts: read(corpus, paths, counts, is_restricted=is_restricted))
+
+
+def has_restricted_notes(paths: CorpusPaths) -> bool:
+    """Tell whether a configured corpus is restricted; then so is everything that is mined from notes."""
+    return any(source.is_restricted and source.is_configured(paths) for source in CORPORA.values())
 
 
 def source_files(corpus: str, paths: CorpusPaths) -> list[Path]:

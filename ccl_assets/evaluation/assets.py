@@ -46,7 +46,7 @@ REPORT_KEY = dg.AssetKey(["eval", "report"])
         },
     description="Codes checked against the release, quoted evidence located in the note.",
     kinds={"huggingface"},
-    gates=checks.PREDICTION_GATES,
+    gates=(checks.every_document_predicted, checks.codes_valid,),
     ins={
         **inputs(
             codes=Input(BILLABLE_TITLES, columns=("code", "long_title")),
@@ -121,7 +121,7 @@ def predictions(
     description="Every figure with its unit, label space, macro convention and 95 % bootstrap interval; for all codes and for "
     "those seen in training or not, frequent or rare, covered by which tier, by chapter.",
     kinds={"numpy"},
-    gates=checks.SCORE_GATES,
+    gates=(checks.scores_in_bounds,),
     ins=inputs(
         codes=CODES, instructions=INSTRUCTIONS, predictions=PREDICTIONS,
         documents=Input(DOCUMENTS, ALL, where=_BENCHMARKS), labels=Input(LABELS, ALL), evidence=Input(EVIDENCE, ALL),
@@ -201,8 +201,7 @@ def report(
     from ccl_assets.evaluation.report.inputs import left_out, report_inputs
     from ccl_assets.evaluation.report.reproduction import reproduction_card
 
-    adapters = _SETTINGS.artifacts / "sft" / "adapter"
-    folder = _SETTINGS.artifacts / "eval" / "report"
+    adapters, folder = _SETTINGS.adapters, _SETTINGS.report
     sizes = write_report(
         folder,
         report_inputs(

@@ -7,19 +7,12 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from ccl_assets.evaluation.scoring.figures import NOT_SHARES
-from ccl_assets.tables.gate import Gate
+from ccl_assets.tables.gate import Gate, gate
 
 _SHOWN = 5
 
-PREDICTION_GATES = {
-    "every_document_predicted": "Every document of the benchmark has a row.",
-    "codes_valid": "All predicted codes are billable in the release (warns, with the rate).",
-}
-SCORE_GATES = {
-    "scores_in_bounds": "Every figure and interval that is a share lies between 0 and 1; numbers are not negative."
-}
 
-
+@gate("every_document_predicted", "Every document of the benchmark has a row.")
 def every_document_predicted(rows: Sequence[dict[str, Any]], expected: Collection[str]) -> Gate:
     """No benchmark document is missing."""
     missing = sorted(set(expected) - {row["document_id"] for row in rows})
@@ -31,6 +24,7 @@ def every_document_predicted(rows: Sequence[dict[str, Any]], expected: Collectio
     )
 
 
+@gate("codes_valid", "All predicted codes are billable in the release (warns, with the rate).")
 def codes_valid(rows: Sequence[dict[str, Any]]) -> Gate:
     """Rate of predicted codes that are not billable."""
     invalid = [row["document_id"] for row in rows for prediction in row["predictions"] if not prediction["is_valid"]]
@@ -48,6 +42,7 @@ def codes_valid(rows: Sequence[dict[str, Any]]) -> Gate:
     return Gate("codes_valid", not invalid, remedy, details, is_blocking=False)
 
 
+@gate("scores_in_bounds", "Every figure and interval that is a share lies between 0 and 1; numbers are not negative.")
 def scores_in_bounds(rows: Sequence[dict[str, Any]]) -> Gate:
     """Shares lie in [0, 1], numbers are finite and not negative."""
     odd = []

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from ccl_assets.tables.gate import Gate
+from ccl_assets.tables.gate import Gate, gate
 from ccl_assets.text.content_words import singular
 from ccl_assets.text.folding import fold
 
@@ -17,27 +17,8 @@ _MOST_UNPARSED = 0.01
 _LEAST_VERBATIM = 0.80
 _SYNTHESIZE_MORE = "materialize synthetic/pairs with CCL_PROFILE=full"
 
-PAIR_GATES = {
-    "codes_billable": "Every pair's code is billable in the release.",
-    "evidence_well_formed": f"Evidence has words and at most {_LONGEST_EVIDENCE} characters.",
-}
-EXTRACTION_GATES = {
-    "answers_parsed": "At most 1 % of the codes asked for stay without a readable answer (warns with the packaged model).",
-    "quotes_verbatim": "At least 80 % of the quotes are in the note as quoted (warns).",
-}
-SILVER_GATES = {**PAIR_GATES, "grounded": "Rows kept for training are candidates, gold terms or rewordings of one."}
-SYNTHETIC_GATES = {
-    **PAIR_GATES,
-    "no_sibling_duplicates": "No two codes have the same evidence, plural endings aside.",
-    "every_uncovered_code_written": "Every uncovered code of the chapter has evidence (warns where the profile bounds synthesis).",
-}
-KNOWLEDGE_BASE_GATES = {
-    **PAIR_GATES,
-    "every_code_covered": "Every billable code of the chapter has a direct pair (warns where the profile bounds synthesis).",
-    "ambiguity_resolved": "No trainable evidence points to two codes, or to another than the one it was given to.",
-}
 
-
+@gate("codes_billable", "Every pair's code is billable in the release.")
 def pairs_about_billable_codes(rows: Sequence[Mapping[str, Any]], billable: Collection[str]) -> Gate:
     """Every pair's code is billable."""
     odd = sorted({row["code"] for row in rows if row["code"] not in billable})
@@ -49,6 +30,7 @@ def pairs_about_billable_codes(rows: Sequence[Mapping[str, Any]], billable: Coll
     )
 
 
+@gate("evidence_well_formed", f"Evidence has words and at most {_LONGEST_EVIDENCE} characters.")
 def evidence_well_formed(rows: Sequence[Mapping[str, Any]]) -> Gate:
     """Evidence has words and is not a paragraph; offending pairs are named by id, never by text."""
     odd = [row["pair_id"] for row in rows if not fold(row["evidence"]) or len(row["evidence"]) > _LONGEST_EVIDENCE]
@@ -60,6 +42,10 @@ def evidence_well_formed(rows: Sequence[Mapping[str, Any]]) -> Gate:
     )
 
 
+@gate(
+    "answers_parsed",
+    "At most 1 % of the codes asked for stay without a readable answer (warns with the packaged model).",
+)
 def answers_parsed(rows: Sequence[Mapping[str, Any]], *, is_packaged_model: bool) -> Gate:
     """Share of codes without a readable answer among those asked for."""
     asked = [row for row in rows if row["status"] != "not_asked"]
@@ -74,6 +60,7 @@ def answers_parsed(rows: Sequence[Mapping[str, Any]], *, is_packaged_model: bool
     )
 
 
+@gate("quotes_verbatim", "At least 80 % of the quotes are in the note as quoted (warns).")
 def quotes_verbatim(rows: Iterable[Mapping[str, Any]]) -> Gate:
     """Share of verbatim quotes among all quotes."""
     quoted = [row for row in rows if row["status"] in ("verbatim", "repaired", "ungrounded")]
@@ -93,6 +80,7 @@ def _places(extractions: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"{row['corpus']}/{row['document_id']} {row['code']}" for row in extractions[:_SHOWN]]
 
 
+@gate("grounded", "Rows kept for training are candidates, gold terms or rewordings of one.")
 def grounded(rows: Sequence[Mapping[str, Any]]) -> Gate:
     """No ungrounded row is kept for training."""
     odd = [row["pair_id"] for row in rows if row["is_trainable"] and row["grounding"] == "ungrounded"]
@@ -109,6 +97,7 @@ def grounded(rows: Sequence[Mapping[str, Any]]) -> Gate:
     )
 
 
+@gate("no_sibling_duplicates", "No two codes have the same evidence, plural endings aside.")
 def no_sibling_duplicates(rows: Iterable[Mapping[str, Any]]) -> Gate:
     """No two codes of a chapter's synthetic tier have the same words in the same order; codes are named, never texts."""
     codes_of: dict[tuple[str, ...], set[str]] = {}
@@ -124,6 +113,10 @@ def no_sibling_duplicates(rows: Iterable[Mapping[str, Any]]) -> Gate:
     )
 
 
+@gate(
+    "every_uncovered_code_written",
+    "Every uncovered code of the chapter has evidence (warns where the profile bounds synthesis).",
+)
 def every_uncovered_code_written(
     rows: Iterable[Mapping[str, Any]], uncovered: Collection[str], *, is_bounded: bool
 ) -> Gate:
@@ -140,6 +133,10 @@ def every_uncovered_code_written(
     )
 
 
+@gate(
+    "every_code_covered",
+    "Every billable code of the chapter has a direct pair (warns where the profile bounds synthesis).",
+)
 def every_code_covered(rows: Sequence[Mapping[str, Any]], expected: Collection[str], *, is_bounded: bool) -> Gate:
     """Every billable code of the chapter has a direct pair; one not trained on counts, since the code is known.
 
@@ -172,6 +169,7 @@ def every_code_covered(rows: Sequence[Mapping[str, Any]], expected: Collection[s
     )
 
 
+@gate("ambiguity_resolved", "No trainable evidence points to two codes, or to another than the one it was given to.")
 def ambiguity_resolved(rows: Sequence[Mapping[str, Any]]) -> Gate:
     """No trainable evidence text points to two codes, and what was given to one code is trained on for no other."""
     codes_of: dict[str, set[str]] = {}

@@ -33,7 +33,6 @@ from ccl_assets.lakehouse.groups import group_of
 from ccl_assets.lakehouse.table_asset import SOURCE_KIND, Input, TableResult, inputs, table_asset
 from ccl_assets.resources.releases.source import ReleaseSource
 from ccl_assets.tables.collector import collector_paused
-from ccl_assets.tables.gate import Gate
 
 SOURCE_KEY = dg.AssetKey(["source", "icd_release"])
 
@@ -60,7 +59,7 @@ def icd_release_files(context: dg.OpExecutionContext) -> dg.DataVersion:
     RELEASE,
     description="Recognised by content. Everything of the ontology is read from these.",
     kinds={"python"},
-    gates=checks.RELEASE_GATES,
+    gates=(checks.has_tabular_list,),
     deps=[SOURCE_KEY],
     required_resource_keys={"release_source"},
 )
@@ -77,27 +76,24 @@ def release(context: dg.AssetExecutionContext) -> TableResult:
         }
         for file in opened.files
     ]
-    tabular_count = sum(row["role"] == "tabular" for row in rows)
-    gate = Gate(
-        "has_tabular_list",
-        tabular_count == 1,
-        "give the folder or zip of one release",
-        {"tabular_lists": tabular_count},
-    )
     metadata = {
         "release": opened.label,
         "path": str(_source(context).path),
         "files_not_recognised": len(opened.ignored),
         "files_not_recognised_names": list(opened.ignored),
     }
-    return TableResult(rows, metadata, [gate])
+    return TableResult(rows, metadata, [checks.has_tabular_list([row["role"] for row in rows])])
 
 
 @table_asset(
     CODES,
     description="The Tabular List as a table.",
     kinds={"python"},
-    gates=checks.CODES_GATES,
+    gates=(
+        checks.parents_exist,
+        checks.chapters_present,
+        checks.equals_order_file,
+    ),
     ins=inputs(release=RELEASE),
     required_resource_keys={"release_source"},
 )
@@ -126,7 +122,7 @@ def codes(context: dg.AssetExecutionContext, release: pa.Table) -> TableResult:
     description="Includes, Excludes1/2, code first, use additional code, code also and 7th-character notes, where they are "
     "printed, with the codes they name. `ccl_assets.icd.instructions.lookup` tells which are in force at a code.",
     kinds={"python"},
-    gates=checks.INSTRUCTION_GATES,
+    gates=(checks.references_known,),
     ins=inputs(release=RELEASE, codes=CODES),
     required_resource_keys={"release_source"},
 )
@@ -146,7 +142,7 @@ def instructions(context: dg.AssetExecutionContext, release: pa.Table, codes: pa
     description="Terms of the Alphabetic Index and its tables. Empty with the packaged release, which carries no Index: gold "
     "pairs then come from titles and inclusion terms.",
     kinds={"python"},
-    gates=checks.INDEX_GATES,
+    gates=(checks.index_codes_known,),
     ins=inputs(release=RELEASE, codes=CODES),
     required_resource_keys={"release_source"},
 )

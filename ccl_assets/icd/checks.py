@@ -9,24 +9,22 @@ from typing import Any
 from ccl_assets.icd.chapters import CHAPTERS
 from ccl_assets.icd.release.contents import ReleaseFile
 from ccl_assets.icd.tabular.tabular_list import order_file_codes
-from ccl_assets.tables.gate import Gate
+from ccl_assets.tables.gate import Gate, gate
 
 _SHOWN = 5
 _CHAPTER_22_SINCE = 2021
 
-RELEASE_GATES = {"has_tabular_list": "The release has exactly one Tabular List."}
-CODES_GATES = {
-    "every_parent_exists": "Every parent code is itself a code.",
-    "all_chapters_present": "22 chapters (21 before FY2021) hold codes.",
-    "equals_order_file": "Billable codes and long titles equal the official order file, where the release has one.",
-}
 _MOST_UNKNOWN = 0.01  # official releases: up to 0.3 %
-INSTRUCTION_GATES = {
-    "references_known": "At most 1 % of the codes that notes name are not in the Tabular List (warns)."
-}
-INDEX_GATES = {"codes_known": "At most 1 % of the codes that index terms name are not in the Tabular List (warns)."}
 
 
+@gate("has_tabular_list", "The release has exactly one Tabular List.")
+def has_tabular_list(roles: Sequence[object]) -> Gate:
+    """One Tabular List, no more; ``roles`` of the release's files."""
+    count = sum(role == "tabular" for role in roles)
+    return Gate("has_tabular_list", count == 1, "give the folder or zip of one release", {"tabular_lists": count})
+
+
+@gate("every_parent_exists", "Every parent code is itself a code.")
 def parents_exist(codes: Sequence[dict[str, Any]]) -> Gate:
     """Every parent exists."""
     known = {row["code"] for row in codes}
@@ -39,6 +37,7 @@ def parents_exist(codes: Sequence[dict[str, Any]]) -> Gate:
     )
 
 
+@gate("all_chapters_present", "22 chapters (21 before FY2021) hold codes.")
 def chapters_present(codes: Sequence[dict[str, Any]], year: int) -> Gate:
     """Every chapter of the edition holds codes."""
     expected = {chapter.key for chapter in CHAPTERS if chapter.number != 22 or year >= _CHAPTER_22_SINCE}
@@ -51,6 +50,7 @@ def chapters_present(codes: Sequence[dict[str, Any]], year: int) -> Gate:
     )
 
 
+@gate("equals_order_file", "Billable codes and long titles equal the official order file, where the release has one.")
 def equals_order_file(codes: Sequence[dict[str, Any]], order_file: ReleaseFile | None) -> Gate:
     """Billable codes and titles equal the order file's, titles up to diacritics and spacing; passes without one."""
     ours = {row["code"]: row["long_title"] for row in codes if row["is_billable"]}
@@ -75,12 +75,14 @@ def equals_order_file(codes: Sequence[dict[str, Any]], order_file: ReleaseFile |
     )
 
 
+@gate("references_known", "At most 1 % of the codes that notes name are not in the Tabular List (warns).")
 def references_known(instructions: Iterable[Mapping[str, Any]], known: Set[str]) -> Gate:
     """Codes that instructional notes name are in the Tabular List, save the few stale ones of official releases."""
     named = {code for row in instructions for end in ("reference_first", "reference_last") for code in row[end]}
     return _known_codes("references_known", named, known, "notes with these references are kept; they exclude nothing")
 
 
+@gate("codes_known", "At most 1 % of the codes that index terms name are not in the Tabular List (warns).")
 def index_codes_known(terms: Iterable[Mapping[str, Any]], known: Set[str]) -> Gate:
     """Codes in the index are in the Tabular List, save the dozens that official releases miss."""
     columns = ("code", "manifestation_code", "see_category")

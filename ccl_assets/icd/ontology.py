@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from ccl_assets.icd.code import spelled
+from ccl_assets.tables.last_built import LastBuilt
 
 _COLUMNS = ("code", "parent_code", "chapter", "block", "title", "long_title", "is_billable", "is_expanded", "stem_code")
 
@@ -46,10 +47,7 @@ class Ontology:
     @classmethod
     def from_table(cls, table: pa.Table) -> Ontology:
         """Build from rows of ``icd/codes``; given the same table object again, the ontology already built is returned."""
-        if _LAST and _LAST[0][0] is table:
-            return _LAST[0][1]
-        _LAST[:] = [(table, cls._build(table))]
-        return _LAST[0][1]
+        return _LAST.get((table,), lambda: cls._build(table))
 
     @classmethod
     def _build(cls, table: pa.Table) -> Ontology:
@@ -162,4 +160,4 @@ def _tuples(column: pa.ChunkedArray) -> Iterator[tuple[str, ...]]:
         yield from (tuple(words[begin:end]) for begin, end in pairwise(offsets))
 
 
-_LAST: list[tuple[pa.Table, Ontology]] = []
+_LAST: LastBuilt[Ontology] = LastBuilt()

@@ -10,7 +10,8 @@ import dagster as dg
 from ccl_assets.lakehouse.code_versions import code_version
 from ccl_assets.lakehouse.documentation import describe, read_on
 from ccl_assets.lakehouse.groups import group_of
-from ccl_assets.lakehouse.table_asset import OWNERS
+from ccl_assets.lakehouse.table_asset import OWNERS, gates_of
+from ccl_assets.tables.gate import GateFunction
 
 
 def artifact_asset(
@@ -25,7 +26,7 @@ def artifact_asset(
     also: Iterable[str] = (),
     deps: Sequence[Any] = (),
     partitions_def: dg.PartitionsDefinition[str] | None = None,
-    checks: Mapping[str, str] | None = None,
+    gates: Sequence[GateFunction] = (),
     pool: str | None = None,
     required_resource_keys: set[str] | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
@@ -42,13 +43,14 @@ def artifact_asset(
         also: Modules that the body uses without importing them; see :func:`code_version`.
         deps: Upstream assets that are not loaded.
         partitions_def: As in Dagster.
-        checks: Name and description of blocking checks that the body yields before its output, which may then be left out.
+        gates: Functions of the gates that the body yields as blocking checks before its output, which may then be left out.
         pool: Concurrency pool.
         required_resource_keys: As in Dagster.
     """
     name = key.to_user_string()
 
     def decorate(body: Callable[..., Any]) -> dg.AssetsDefinition:
+        named = gates_of(body, gates)
         return dg.asset(
             key=key,
             group_name=group_of(name).name,
@@ -60,9 +62,9 @@ def artifact_asset(
             code_version=code_version(body, settings=settings, also=also),
             check_specs=[
                 dg.AssetCheckSpec(check, asset=key, description=text, blocking=True, partitions_def=partitions_def)
-                for check, text in (checks or {}).items()
+                for check, text in named.items()
             ],
-            output_required=not checks,
+            output_required=not named,
             kinds=kinds,
             owners=OWNERS,
             io_manager_key=io_manager_key,

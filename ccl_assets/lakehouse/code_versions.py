@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ccl_assets.lakehouse.free_names import FreeNames, free_names
+from ccl_assets.prompts import load_prompt
 
 _PACKAGE = "ccl_assets"
 _ROOT = Path(__file__).parents[1]
@@ -35,6 +36,7 @@ _ROOMS = (
     "review",
 )
 _SAYS_WHERE = ("ccl_assets.corpora.sample", "ccl_assets.coding.command")  # files and command lines inside these rooms
+_HAS_A_TABLE = frozenset({"recipes.toml"})  # sft/recipes says which recipe changed
 _DATA_SUFFIXES = frozenset({".csv", ".jinja", ".json", ".toml", ".tsv", ".txt"})
 _SHELL_KEYWORDS = frozenset({"ins"})  # of an asset's decorator: what is read; the rest describes
 
@@ -58,6 +60,22 @@ def code_version(
     digest = hashlib.sha256("\n".join(sorted(set(found.values()))).encode())
     shown = "".join(f" {name}={value}" for name, value in sorted((settings or {}).items()))
     return digest.hexdigest()[:12] + shown
+
+
+def evaluated_gates(body: Callable[..., Any]) -> set[str] | None:
+    """Names of the declared gates that the code of a body uses, however deep; ``None`` if the body is no code of the package."""
+    body = inspect.unwrap(body)
+    if not _counts(body.__module__) or "<" in body.__qualname__:
+        return None
+    found = set()
+    for module, name in reached([(body.__module__, body.__name__)]):
+        if _path(module) is None:
+            continue
+        for node in _module(module).statements.get(name, ()):
+            for decorator in getattr(node, "decorator_list", ()):
+                if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "gate":
+                    found.add(str(getattr(decorator.args[0], "value", "")))
+    return found
 
 
 def reached(roots: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
@@ -85,6 +103,7 @@ def reached(roots: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
             continue
         found[module, name] = definition.sha256
         found.update({(module, path.name): _file_hash(path) for path in definition.data_files})
+        found.update({("prompts", prompt): load_prompt(prompt).sha256 for prompt in definition.prompts})
         waiting += definition.uses
     return found
 
@@ -96,6 +115,7 @@ class _Definition:
     sha256: str
     uses: tuple[tuple[str, str], ...]
     data_files: tuple[Path, ...]
+    prompts: tuple[str, ...]
     is_contract: bool
 
 
@@ -194,9 +214,9 @@ def _definition(nodes: list[ast.stmt], module: _Module) -> _Definition:
         strings |= names.strings
         used += _uses(names, module)
     digest = hashlib.sha256("\x1f".join(words).encode("utf-8", "surrogatepass")).hexdigest()
-    return _Definition(
-        digest, tuple(dict.fromkeys(used)), tuple(_data_files(strings, module.path)), _is_contract(nodes)
-    )
+    files = tuple(_data_files(strings, module.path))
+    prompts = tuple(sorted(strings & _prompts()))
+    return _Definition(digest, tuple(dict.fromkeys(used)), files, prompts, _is_contract(nodes))
 
 
 def _uses(names: FreeNames, inside: _Module) -> Iterator[tuple[str, str]]:
@@ -245,9 +265,12 @@ def _counts(module: str) -> bool:
 
 
 def _without_shell(node: ast.stmt) -> ast.stmt:
-    """An asset's function keeps of its decorator only what is read; descriptions, kinds and owners do not compute."""
-    if not isinstance(node, ast.FunctionDef) or not any(_is_asset_decorator(one) for one in node.decorator_list):
+    """Keep of an asset's decorator only what is read, and of a gate's nothing: descriptions, kinds and owners do not compute."""
+    if not isinstance(node, ast.FunctionDef):
         return node
+    plain = [one for one in node.decorator_list if _called(one) != "gate"]
+    if not any(_is_asset_decorator(one) for one in plain):
+        return ast.FunctionDef(node.name, node.args, node.body, plain, node.returns)
     read = [
         keyword
         for decorator in node.decorator_list
@@ -260,9 +283,13 @@ def _without_shell(node: ast.stmt) -> ast.stmt:
 
 
 def _is_asset_decorator(node: ast.expr) -> bool:
+    return _called(node) in {"asset", "multi_asset", "table_asset", "table_multi_asset", "artifact_asset"}
+
+
+def _called(node: ast.expr) -> str:
+    """Last name of what a decorator calls."""
     called = node.func if isinstance(node, ast.Call) else node
-    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-    return name in {"asset", "multi_asset", "table_asset", "table_multi_asset"}
+    return called.attr if isinstance(called, ast.Attribute) else str(getattr(called, "id", ""))
 
 
 def _is_contract(nodes: list[ast.stmt]) -> bool:
@@ -271,19 +298,22 @@ def _is_contract(nodes: list[ast.stmt]) -> bool:
     return any(isinstance(value, ast.Call) and getattr(value.func, "id", "") == "TableContract" for value in values)
 
 
-def _data_files(strings: Iterable[str], path: Path) -> Iterator[Path]:
-    """Prompts and data files that strings of the code name: by file name beside the module, by folder, or by prompt name."""
-    prompts = _ROOT / "prompts"
-    for text in sorted(strings):
+def _data_files(strings: set[str], path: Path) -> Iterator[Path]:
+    """Data files beside the module that strings of the code name: by file name, or by folder."""
+    for text in sorted(strings - _HAS_A_TABLE):
         if not text or len(text) > 100 or any(letter in text for letter in "\n\0 ") or ".." in text or text[0] in "/.":
             continue
         beside = path.parent / text
         if beside.suffix in _DATA_SUFFIXES and beside.is_file():
             yield beside
-        elif "." not in text and (prompts / f"{text}.jinja").is_file():
-            yield prompts / f"{text}.jinja"
         elif text.isidentifier() and beside.is_dir() and not (beside / "__init__.py").exists():
             yield from sorted(inner for inner in beside.rglob("*") if inner.suffix in _DATA_SUFFIXES)
+
+
+@cache
+def _prompts() -> frozenset[str]:
+    """Names of all prompts."""
+    return frozenset(path.stem for path in (_ROOT / "prompts").glob("*.jinja"))
 
 
 @cache

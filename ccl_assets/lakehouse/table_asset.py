@@ -21,17 +21,19 @@ import pyarrow as pa
 from ccl_assets.io_managers.delta_tables import Where, content_hash
 from ccl_assets.io_managers.row_spool import RowSpool
 from ccl_assets.lakehouse.code_versions import code_version as version_of
+from ccl_assets.lakehouse.code_versions import evaluated_gates
 from ccl_assets.lakehouse.documentation import ORIGINS, describe, table_metadata
 from ccl_assets.lakehouse.groups import group_of
 from ccl_assets.lakehouse.preview import preview
 from ccl_assets.tables.contract import TableContract
-from ccl_assets.tables.gate import Gate
+from ccl_assets.tables.gate import Gate, GateFunction, declared
 
 # Data versions of outputs and partitioned checks are beta in Dagster, and the project rests on them; its version is pinned and
 # tested, so a warning at every use tells nobody anything.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
+Gates = Sequence[GateFunction] | Mapping[str, str]
 OWNERS = ["team:clinical-nlp"]
 SOURCE_KIND = {"dagster/kind/source": ""}  # tags of observed files, which take no kinds
 TABLES = "tables"  # key of the IO manager
@@ -41,6 +43,10 @@ _CONTRACT_REMEDY = (
     "rows are numbered as the asset gives them: correct what it is made from, or its code, and materialize it again"
 )
 _PREVIEW_ROWS = 5
+
+
+class GateError(ValueError):
+    """An asset's gates and the code of its body do not agree."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,7 @@ def table_asset(
     code_version: str | None = None,
     settings: Mapping[str, Any] | None = None,
     also: Iterable[str] = (),
-    gates: Mapping[str, str] | None = None,
+    gates: Gates = (),
     ins: Mapping[str, dg.AssetIn] | None = None,
     deps: Sequence[Any] = (),
     partitions_def: dg.PartitionsDefinition[str] | None = None,
@@ -133,7 +139,8 @@ def table_asset(
         code_version: Where it is not to follow from the code that the body uses.
         settings: Settings that change the result; part of the code version.
         also: Modules that the body uses without importing them; see :func:`~ccl_assets.lakehouse.code_versions.code_version`.
-        gates: Name and description of the gates that the body evaluates.
+        gates: Functions of the gates that the body evaluates, each declared with :func:`~ccl_assets.tables.gate.gate`; or name and
+            description, for a body that evaluates its gates itself.
         ins: Upstream tables, from :func:`inputs`.
         deps: Upstream assets that are not loaded.
         partitions_def: As in Dagster.
@@ -145,8 +152,9 @@ def table_asset(
     def decorate(body: Callable[..., TableResult]) -> dg.AssetsDefinition:
         @functools.wraps(body)
         def compute(context: dg.AssetExecutionContext, *args: Any, **kwargs: Any) -> Iterator[Any]:
-            yield from _emit([_Part(contract, gates or {}, body(context, *args, **kwargs), "result")])
+            yield from _emit([_Part(contract, named, body(context, *args, **kwargs), "result")])
 
+        named = gates_of(body, gates)
         _declare(compute, body)
         version = code_version or version_of(body, settings=settings, also=also)
         return dg.asset(
@@ -156,7 +164,7 @@ def table_asset(
             ins=dict(ins or {}),
             deps=list(deps),
             partitions_def=partitions_def,
-            check_specs=_check_specs(contract, gates, partitions_def),
+            check_specs=_check_specs(contract, named, partitions_def),
             output_required=False,
             code_version=_full_code_version(version, contract),
             kinds={"deltalake", *kinds},
@@ -173,7 +181,7 @@ def table_asset(
 
 
 def table_multi_asset(
-    tables: Mapping[str, tuple[TableContract, str, Mapping[str, str]]],
+    tables: Mapping[str, tuple[TableContract, str, Sequence[GateFunction]]],
     *,
     name: str,
     kinds: set[str],
@@ -204,8 +212,10 @@ def table_multi_asset(
         @functools.wraps(body)
         def compute(context: dg.AssetExecutionContext, *args: Any, **kwargs: Any) -> Iterator[Any]:
             results = list(body(context, *args, **kwargs))
-            yield from _emit([_Part(tables[name][0], tables[name][2], result, name) for name, result in results])
+            yield from _emit([_Part(tables[name][0], named[name], result, name) for name, result in results])
 
+        gates_of(body, [gate for _, _, gates in tables.values() for gate in gates])
+        named = {name: declared(gates) for name, (_, _, gates) in tables.items()}
         _declare(compute, body)
         version = code_version or version_of(body, settings=settings, also=also)
         outs = {
@@ -224,7 +234,9 @@ def table_multi_asset(
             for output, (contract, description, _) in tables.items()
         }
         specs = [
-            spec for contract, _, gates in tables.values() for spec in _check_specs(contract, gates, partitions_def)
+            spec
+            for name, (contract, _, _) in tables.items()
+            for spec in _check_specs(contract, named[name], partitions_def)
         ]
         return dg.multi_asset(
             name=name,
@@ -239,6 +251,34 @@ def table_multi_asset(
     return decorate
 
 
+def gates_of(body: Callable[..., Any], gates: Gates) -> dict[str, str]:
+    """Name and description of an asset's gates.
+
+    Raises:
+        GateError: The body evaluates a declared gate that is not listed, or never evaluates one that is. Said when the asset is
+            defined, from the code that the body uses.
+    """
+    if isinstance(gates, Mapping):
+        return dict(gates)
+    named = declared(gates)
+    used = evaluated_gates(body)
+    if used is not None and used != set(named):
+        name = f"{body.__module__}.{body.__name__}"
+        missing, idle = sorted(used - set(named)), sorted(set(named) - used)
+        raise GateError(
+            f"{name}: "
+            + "; ".join(
+                said
+                for said in (
+                    f"evaluates the gates {', '.join(missing)}, which `gates` does not list" if missing else "",
+                    f"never evaluates the gates {', '.join(idle)}, which `gates` lists" if idle else "",
+                )
+                if said
+            )
+        )
+    return named
+
+
 def _declare(compute: Callable[..., Any], body: Callable[..., Any]) -> None:
     """Give ``compute`` the body's parameters, types resolved, and no return type, which Dagster would check."""
     signature = inspect.signature(body, eval_str=True).replace(return_annotation=inspect.Signature.empty)
@@ -251,9 +291,9 @@ def _key(contract: TableContract) -> dg.AssetKey:
 
 
 def _check_specs(
-    contract: TableContract, gates: Mapping[str, str] | None, partitions_def: dg.PartitionsDefinition[str] | None
+    contract: TableContract, gates: Mapping[str, str], partitions_def: dg.PartitionsDefinition[str] | None
 ) -> list[dg.AssetCheckSpec]:
-    declared = {_CONTRACT_GATE: "Columns, types, empty values and the key are as the contract says.", **(gates or {})}
+    declared = {_CONTRACT_GATE: "Columns, types, empty values and the key are as the contract says.", **gates}
     return [
         dg.AssetCheckSpec(name, asset=_key(contract), description=text, blocking=True, partitions_def=partitions_def)
         for name, text in declared.items()

@@ -15,6 +15,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 
+TEMPLATE_TOKENS = 64  # tokens that a chat template adds around the turns at most; SmolLM2's adds 30
 _TURN = re.compile(r"^=== (system|user|assistant) ===\n", re.MULTILINE)
 _JINJA = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701
 

@@ -108,7 +108,7 @@ def _refresh(chosen: Settings, selection: Selection, tags: Sequence[str]) -> int
 
 def _report(chosen: Settings, outcome: frontier.Outcome, seconds: float) -> int:
     say(f"{len(outcome.materialized)} partitions materialized in {seconds:.0f} s")
-    report = chosen.artifacts / "eval" / "report" / "index.html"
+    report = chosen.report / "index.html"
     if report.exists():
         say(f"report:    {report}")
     say("Dagster UI: make ui   (then open http://127.0.0.1:3000)")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,6 @@ from ccl_assets.sft.dataset.planned_notes import EVIDENCE_COLUMNS, LABEL_COLUMNS
 from ccl_assets.sft.partitions import CHAPTERS_OF_RECIPE, RECIPE
 from ccl_assets.sft.recipes import load_recipe, load_recipes, recipe_settings, recipe_sha256
 from ccl_assets.sft.tables import DATASET, RECIPES
-from ccl_assets.tables.gate import Gate
 
 _SETTINGS = settings()
 _PROFILE = "quick" if _SETTINGS.limits.is_training_bounded else "full"
@@ -66,7 +64,7 @@ def recipes(context: dg.AssetExecutionContext) -> TableResult:
     "split at their sections; nothing is cut off, and what is left out is counted by reason. Also written as JSON lines with a "
     "`dataset_info.json` for LLaMA-Factory.",
     kinds={"huggingface"},
-    gates=checks.DATASET_GATES,
+    gates=(checks.no_test_text, checks.fits_window, checks.is_not_empty,),
     ins=inputs(
         codes=Input(BILLABLE_TITLES, columns=("code", "long_title")),
         documents=Input(DOCUMENTS, ALL, NOTE_COLUMNS, where={"split": (*TRAINING_SPLITS, "test")}),
@@ -143,7 +141,7 @@ def _exported(recipe_name: str) -> Path:
     partitions_def=RECIPE,
     settings={"base": _SETTINGS.model},
     also=("sft.training.process",),
-    checks=checks.ADAPTER_CHECKS,
+    gates=(checks.loss_finite_and_falling, checks.loads_on_base,),
     kinds={"pytorch", "huggingface"},
     pool=GPU_POOL,
     required_resource_keys={"language_models", "trainer", "pipes", TABLES},
@@ -162,7 +160,7 @@ def adapter(context: dg.AssetExecutionContext, codes: pa.Table, dataset: pa.Tabl
     tables: TableIOManager = context.resources.tables
     # again, from the table: what is trained on is what is stored, whatever became of the files since
     exported = export_dataset(tables.batches(DATASET, [recipe.name]), _exported(recipe.name), recipe.name)
-    output = folder / "adapter" / recipe.name
+    output = _SETTINGS.adapters / recipe.name
     trained = folder / "work" / f"{recipe.name}.adapter"  # takes its place when it has passed the gates
     config = TrainingConfig(
         recipe=recipe.name,
@@ -185,7 +183,7 @@ def adapter(context: dg.AssetExecutionContext, codes: pa.Table, dataset: pa.Tabl
 
     log = read_training_log(trained / LOG_FILE)
     losses = [entry.loss for entry in log if entry.loss is not None]
-    gates = [checks.loss_finite_and_falling(losses, is_falling(log)), _loads_on_base(trained, base)]
+    gates = [checks.loss_finite_and_falling(losses, is_falling(log)), checks.loads_on_base(trained, base)]
     for gate in gates:
         yield check_result(gate, ADAPTER_KEY)
     stop_if_failed({"sft/adapter": [gate for gate in gates if not gate.passed]})
@@ -202,15 +200,6 @@ def adapter(context: dg.AssetExecutionContext, codes: pa.Table, dataset: pa.Tabl
         },
         data_version=dg.DataVersion(adapter_sha256(output)),
     )
-
-
-def _loads_on_base(directory: Path, base: Path) -> Gate:
-    from ccl_assets.sft.adapter.directory import AdapterError, check_adapter_loads
-
-    try:
-        return Gate("loads_on_base", True, details=asdict(check_adapter_loads(directory, base)))
-    except AdapterError as error:
-        return Gate("loads_on_base", False, "train it again: materialize sft/adapter", {"problem": str(error)})
 
 
 ASSETS = [recipes, dataset, adapter]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccl_assets.sft.dataset.leakage import CONTAINMENT_THRESHOLD, SHINGLE_WORDS
-from ccl_assets.tables.gate import Gate
+from ccl_assets.tables.gate import Gate, gate
 
 if TYPE_CHECKING:
     from ccl_assets.sft.dataset.building import DatasetAccount
@@ -15,18 +17,12 @@ if TYPE_CHECKING:
 
 _SHOWN = 5
 
-DATASET_GATES = {
-    "no_test_text": "No training note is of a test document's chart or shares "
+
+@gate(
+    "no_test_text",
+    "No training note is of a test document's chart or shares "
     f"{CONTAINMENT_THRESHOLD:.0%} or more of its runs of {SHINGLE_WORDS} words with one.",
-    "fits_window": "What is in the dataset fits the window; nothing had to be left out for its length (warns).",
-    "is_not_empty": "There is something to train on.",
-}
-ADAPTER_CHECKS = {
-    "loss_finite_and_falling": "Training loss is finite and ends below where it began.",
-    "loads_on_base": "The adapter loads on its base model and changes what that says.",
-}
-
-
+)
 def no_test_text(account: DatasetAccount, is_left_out: bool) -> Gate:
     """No chart of the test split and no near-duplicate of a test document among the training notes.
 
@@ -52,6 +48,7 @@ def no_test_text(account: DatasetAccount, is_left_out: bool) -> Gate:
     )
 
 
+@gate("fits_window", "What is in the dataset fits the window; nothing had to be left out for its length (warns).")
 def fits_window(left_out: LeftOut, kept: int, window: int, over_window: Sequence[str] = ()) -> Gate:
     """Whether every example fits, and whether notes or spans had to be left out because the window is too short.
 
@@ -79,6 +76,7 @@ def fits_window(left_out: LeftOut, kept: int, window: int, over_window: Sequence
     )
 
 
+@gate("is_not_empty", "There is something to train on.")
 def is_not_empty(recipe_name: str, account: DatasetAccount) -> Gate:
     """There are training examples."""
     return Gate(
@@ -90,6 +88,7 @@ def is_not_empty(recipe_name: str, account: DatasetAccount) -> Gate:
     )
 
 
+@gate("loss_finite_and_falling", "Training loss is finite and ends below where it began.")
 def loss_finite_and_falling(losses: Sequence[float], falling: bool) -> Gate:
     """The training loss is finite and falls."""
     odd = [step for step, loss in enumerate(losses, start=1) if not math.isfinite(loss)]
@@ -108,3 +107,14 @@ def loss_finite_and_falling(losses: Sequence[float], falling: bool) -> Gate:
 def _shown(loss: float) -> float | str:
     """As it is, or in words where it is no number: GraphQL has none for it, and the UI would show an error instead of the gate."""
     return loss if math.isfinite(loss) else str(loss)
+
+
+@gate("loads_on_base", "The adapter loads on its base model and changes what that says.")
+def loads_on_base(directory: Path, base: Path) -> Gate:
+    """The adapter loads on its base model; reading both takes seconds for a small model, minutes for one of 8B."""
+    from ccl_assets.sft.adapter.directory import AdapterError, check_adapter_loads
+
+    try:
+        return Gate("loads_on_base", True, details=asdict(check_adapter_loads(directory, base)))
+    except AdapterError as error:
+        return Gate("loads_on_base", False, "train it again: materialize sft/adapter", {"problem": str(error)})

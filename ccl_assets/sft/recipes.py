@@ -231,11 +231,6 @@ class Recipe:
             self.documents.max_train,
         )
 
-    @property
-    def prompt_name(self) -> str:
-        """Prompt of the document examples; the coder asks with the same one."""
-        return "code_only_coding" if self.document_format == "code_only" else "document_coding"
-
 
 def recipe_settings(recipe: Recipe) -> dict[str, str]:
     """Every value of a recipe as JSON, by its dotted name."""

@@ -1,20 +1,17 @@
 """The run of whole words in a text that is nearest to a phrase by edit distance.
 
-Exact search at bounded cost: Myers' bit-parallel scan (J. ACM 46, 1999) finds where the nearest stretch ends, a second
-scan backwards where it begins. Only places that share a piece with the phrase are scanned: of a phrase with at most k
-edits, cut into k + 1 pieces, one piece is unharmed.
+The search is edlib's (Sosic and Sikic, Bioinformatics 33, 2017); here stand what it does not know: case, blanks and whole words.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 
 _BLANK = re.compile(r"\s")
+_MOST_CHARACTERS = 250  # distinct ones; edlib takes 256
 _BLANKS = re.compile(r"\s{2,}")
 
 
@@ -45,18 +42,10 @@ def nearest_substring(phrase: str, text: str, max_distance: int) -> Near | None:
 
     phrase = _lower(phrase)
     folded = _fold(text)
-    best: tuple[int, int] | None = None  # distance and end in the folded text
-    for first, last in _promising_stretches(phrase, folded.text, max_distance):
-        limit = best[0] - 1 if best else max_distance
-        best = _best_end(phrase, folded.text[first:last], limit, first) or best
-        if best and best[0] == 0:
-            break
-    if best is None:
+    found = _nearest_stretch(phrase, folded.text, max_distance)
+    if found is None:
         return None
-    distance, end = best
-    before = folded.text[max(0, end - len(phrase) - distance) : end]
-    backwards = _best_end(phrase[::-1], before[::-1], distance, is_anchored=True)
-    begin = end - (backwards[1] if backwards else len(before))
+    _, begin, end = found
 
     nearest: tuple[int, int, int] | None = None
     for left in _word_begins(folded.text, begin, max_distance):
@@ -106,68 +95,19 @@ def _lower(text: str) -> str:
     return "".join(low if len(low := character.lower()) == 1 else character for character in text)
 
 
-def _promising_stretches(phrase: str, text: str, max_distance: int) -> Iterator[tuple[int, int]]:
-    """Disjoint stretches, in order, that together hold every occurrence within ``max_distance`` edits."""
-    piece_count = max_distance + 1
-    edges = [len(phrase) * number // piece_count for number in range(piece_count + 1)]
-    begins = set()
-    hits_left = max(1_000, len(text) // 4)
-    for begin, end in pairwise(edges):
-        piece = phrase[begin:end]
-        position = text.find(piece) if piece else -1
-        while position >= 0:
-            if hits_left == 0:  # a phrase of pieces that are everywhere: looking them up costs more than scanning
-                yield 0, len(text)
-                return
-            hits_left -= 1
-            begins.add(max(0, position - begin - max_distance))
-            position = text.find(piece, position + 1)
-    reach = len(phrase) + 2 * max_distance
-    first = last = -1
-    for start in sorted(begins):
-        if start > last:
-            if last > 0:
-                yield first, last
-            first = start
-        last = start + reach
-    if last > 0:
-        yield first, min(last, len(text))
+def _nearest_stretch(phrase: str, text: str, max_distance: int) -> tuple[int, int, int] | None:
+    """Distance, begin and end of the stretch nearest to the phrase, the one that ends first among equals."""
+    import edlib
 
-
-def _best_end(phrase: str, text: str, limit: int, offset: int = 0, is_anchored: bool = False) -> tuple[int, int] | None:
-    """Distance and end (plus ``offset``) of the stretch nearest to the phrase, the first one among equals.
-
-    ``is_anchored`` lets the stretch begin at the beginning of ``text`` only; otherwise anywhere. ``None`` if all are
-    farther than ``limit``.
-    """
-    size = len(phrase)
-    mask, high = (1 << size) - 1, 1 << (size - 1)
-    matches: dict[str, int] = {}
-    for number, character in enumerate(phrase):
-        matches[character] = matches.get(character, 0) | 1 << number
-    carry = 1 if is_anchored else 0
-    # Vertical differences of the distance matrix's current column, one bit per character of the phrase.
-    plus, minus, distance = mask, 0, size
-    best: tuple[int, int] | None = None
-    for position, character in enumerate(text, start=1):
-        equal = matches.get(character, 0)
-        vertical = equal | minus
-        horizontal = (((equal & plus) + plus) ^ plus) | equal
-        rise = minus | ~(horizontal | plus) & mask
-        fall = plus & horizontal
-        if rise & high:
-            distance += 1
-        elif fall & high:
-            distance -= 1
-        rise = (rise << 1 | carry) & mask
-        fall = fall << 1 & mask
-        plus = fall | ~(vertical | rise) & mask
-        minus = rise & vertical
-        if distance <= limit:
-            best, limit = (distance, offset + position), distance - 1
-            if distance == 0:
-                break
-    return best
+    if not phrase or not text:
+        return None
+    if len(set(text) | set(phrase)) > _MOST_CHARACTERS:  # those that are not in the phrase differ from all of it alike
+        text = text.translate(dict.fromkeys(map(ord, set(text) - set(phrase)), "\0"))
+    found = edlib.align(phrase, text, mode="HW", task="locations", k=max_distance)
+    if found["editDistance"] < 0:
+        return None
+    begin, last = found["locations"][0]
+    return found["editDistance"], begin or 0, last + 1
 
 
 def _is_word(character: str) -> bool:

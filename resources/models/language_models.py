@@ -15,18 +15,19 @@ Role = Literal["miner", "synthesizer", "coder"]
 class LanguageModels:
     """Makes the text generator of a role; every generator stores its completions."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Take models, backend and endpoint from the settings."""
+    def __init__(self, settings: Settings, *, mines_restricted_notes: bool = True) -> None:
+        """Take models, backend and endpoint from the settings.
+
+        Args:
+            settings: The deployment's.
+            mines_restricted_notes: Whether a restricted corpus is configured, so that what notes gave is restricted too.
+        """
         self._settings = settings
+        self.mines_restricted_notes = mines_restricted_notes
 
     def model_name(self, role: Role) -> str:
         """Name of the role's model, as stored with what it produced."""
         return self._settings.model_of(role)
-
-    @property
-    def mines_restricted_notes(self) -> bool:
-        """Whether a restricted corpus is configured, so that what notes gave is restricted too."""
-        return bool(self._settings.mimic_iv_note or self._settings.mimic_iii)
 
     def base_model(self) -> Path:
         """Directory of the base model that adapters are trained on."""

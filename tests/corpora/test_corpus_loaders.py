@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from ccl_assets.corpora.documents import CorpusFormatError
-from ccl_assets.corpora.loaders import CORPORA, CorpusNotConfiguredError, load, source_files
+from ccl_assets.corpora.loaders import CORPORA, CorpusNotConfiguredError, has_restricted_notes, load, source_files
 from ccl_assets.resources.corpus_paths import CorpusPaths
+from ccl_assets.resources.models.language_models import LanguageModels
 from ccl_assets.resources.settings import Settings
 
 
@@ -94,3 +95,25 @@ def test_open_corpora_load_through_the_registry(development_corpora):
     with pytest.raises(CorpusFormatError, match="no label belongs to a note"):
         load("aci_bench", paths)  # the made-up labels are of a note that does not exist
     assert len(load("aci_bench", dataclasses.replace(paths, aci_labels=None)).documents) == 207
+
+
+@pytest.mark.parametrize("name", [name for name, source in CORPORA.items() if source.is_restricted])
+def test_any_restricted_corpus_that_is_configured_makes_what_is_mined_restricted(name):
+    source = CORPORA[name]
+    assert not has_restricted_notes(CorpusPaths())
+    assert has_restricted_notes(CorpusPaths(**{field: Path() for field in source.required}))
+    some = source.required[:-1]
+    assert not has_restricted_notes(CorpusPaths(**{field: Path() for field in some})), (
+        "not configured whole, so never read"
+    )
+
+
+def test_a_restricted_corpus_that_somebody_adds_counts_without_another_line_of_code(monkeypatch):
+    added = dataclasses.replace(CORPORA["codiesp"], name="clinic", is_restricted=True)
+    monkeypatch.setitem(CORPORA, "clinic", added)
+    assert has_restricted_notes(CorpusPaths(codiesp=Path()))
+
+
+def test_models_take_notes_for_restricted_unless_told_otherwise():
+    assert LanguageModels(Settings()).mines_restricted_notes
+    assert not LanguageModels(Settings(), mines_restricted_notes=False).mines_restricted_notes

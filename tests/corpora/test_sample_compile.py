@@ -8,18 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccl_assets.corpora.documents import CorpusFormatError
+from ccl_assets.corpora.documents import CorpusFormatError, category_key
 from ccl_assets.corpora.sample import FILES, NOTES
 from ccl_assets.corpora.sample.compile import (
     DIAGNOSES,
     DISCHARGE,
     MDACE,
+    NOTEEVENTS,
     compile_notes,
     read_notes,
     unpacked,
     write_files,
 )
-from ccl_assets.corpora.sample.markup import parse_note
+from ccl_assets.corpora.sample.markup import KINDS, Reason, parse_note
 
 TITLES = {"I10": "Essential (primary) hypertension", "J44.1": "COPD with exacerbation", "J44.9": "COPD"}
 NOTE = (
@@ -73,6 +74,11 @@ def test_any_marked_text_comes_back_as_its_plain_text_and_spans(tmp_path_factory
         ("---\nkind: visit_note\nsplit: train\n---\n[[HTN|I10]]\n[[CKD]]", "line 6: stray"),
         ("---\nkind: visit_note\nsplit: train\n---\n[[a [[HTN|I10]] b|I10]]", "line 5: stray"),
         ("---\nkind: visit_note\nsplit: train\n---\nHTN", "marks no evidence"),
+        ("---\nkind: visit_note\nsplit: train\nline_ends: cr\n---\n[[HTN|I10]]", "line 1: bad front matter"),
+        ("---\nkind: visit_note\nsplit: train\nwhy: J44.9 old\nwhy: I11 heart\n---\n[[HTN|I10]]", "line 5: why names"),
+        ("---\nkind: visit_note\nsplit: train\nline_ends: crlf\nwhy: I10\n---\n[[HTN|I10]]", "line 5: why names"),
+        ("---\nkind: visit_note\nsplit: val\nwhy: I10 x\n---\na\n[[HTN|I10]]\na|b", "line 8: stray"),
+        ("---\nkind: visit_note\nsplit: val\nline_ends: crlf\n---\n[[HTN|I10]]\r\n", "line 6: stray"),
     ],
 )
 def test_bad_markup_names_its_line(write_note, content, message):
@@ -80,9 +86,65 @@ def test_bad_markup_names_its_line(write_note, content, message):
         parse_note(write_note(content), TITLES)
 
 
-def test_a_note_must_be_named_by_its_number(write_note):
+@pytest.mark.parametrize("name", ["seven", "007a", "007bc", "0070"])
+def test_a_note_must_be_named_by_its_number(write_note, name):
     with pytest.raises(CorpusFormatError, match="name it NNN"):
-        parse_note(write_note(NOTE.format(split="train"), "seven"), TITLES)
+        parse_note(write_note(NOTE.format(split="train"), name), TITLES)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_note_has_a_category_that_the_loader_writes_back(write_note, kind):
+    path = write_note(f"---\nkind: {kind}\nsplit: val\n---\n[[HTN|I10]]")
+    assert category_key(KINDS[parse_note(path, TITLES).kind]) == kind
+
+
+def test_line_ends_of_windows_count_in_the_offsets(write_note):
+    content = NOTE.format(split="train").replace("train\n", "train\nline_ends: crlf\n")
+    note = parse_note(write_note(content), TITLES)
+    assert note.text == "Pt w/ COPD\r\nexacerbation, no PE.\r\nHTN; high BP.\r\n"
+    assert [note.text[mark.begin : mark.end] for mark in note.marks] == ["COPD\r\nexacerbation", "HTN", "high BP"]
+
+
+def test_reasons_are_kept_beside_the_text(write_note):
+    reasons = "why: J44.1 flare named at admission\nwhy: J44.9 not with J44.1\n"
+    note = parse_note(write_note(NOTE.format(split="train").replace("train\n", "train\n" + reasons)), TITLES)
+    assert note.reasons == (Reason("J44.1", "flare named at admission"), Reason("J44.9", "not with J44.1"))
+    assert "why" not in note.text and note.codes == ["J44.1", "I10"]
+
+
+def test_notes_of_one_chart_share_its_admission_and_have_ids_of_their_own(write_note, tmp_path):
+    for name, kind in (("007", "discharge_summary"), ("007c", "nursing_note"), ("007b", "radiology_report")):
+        write_note(f"---\nkind: {kind}\nsplit: val\n---\n{name}: [[HTN|I10]]", name)
+    files = compile_notes(reversed(read_notes(tmp_path, TITLES)), TITLES)
+    chart = json.loads(files[MDACE / "data/Inpatient/ICD-10/1.0/29000007-ICD-10.json"])
+    assert [(note["note_id"], note["category"]) for note in chart["notes"]] == [
+        (9000007, "Discharge summary"),
+        (9001007, "Radiology report"),
+        (9002007, "Nursing note"),
+    ]
+    rows = list(csv.DictReader(io.StringIO(gzip.decompress(files[NOTEEVENTS]).decode())))
+    assert [(row["ROW_ID"], row["HADM_ID"], row["TEXT"]) for row in rows] == [
+        ("9000007", "29000007", "007: HTN"),
+        ("9001007", "29000007", "007b: HTN"),
+        ("9002007", "29000007", "007c: HTN"),
+    ]
+    assert files[MDACE / "splits/Inpatient/MDace-ev-val.csv"] == b"29000007\n"
+
+
+@pytest.mark.parametrize(
+    ("splits", "message"),
+    [
+        ({"007": "val", "007c": "val"}, "a note of the chart is missing"),
+        ({"007b": "val"}, "a note of the chart is missing"),
+        ({"007": "val", "007b": "test"}, "in two splits"),
+        ({"007": "mimic", "007b": "mimic"}, "codes only has several notes"),
+    ],
+)
+def test_notes_that_do_not_make_a_chart_are_refused(write_note, tmp_path, splits, message):
+    for name, split in splits.items():
+        write_note(NOTE.format(split=split), name)
+    with pytest.raises(CorpusFormatError, match=rf"007\.txt: .*{message}"):
+        read_notes(tmp_path, TITLES)
 
 
 def test_mimic_notes_become_mimic_iv_rows_undotted_beside_icd_9(write_note):

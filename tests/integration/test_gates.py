@@ -499,11 +499,11 @@ def has_empty(column):
     return {"rows": SOME, "violations": rf"column '{column}' has 1 empty values, first rows \[\d+\]"}
 
 
-GOLD, EXTRACTION = "evidence.gold_assets.gold_pairs", "evidence.extraction.ExtractionPrompt.rows"
-SILVER, SYNTHESIS = "evidence.silver_assets.silver_rows", "evidence.synthesis.Synthesis.rows"
-KNOWLEDGE, DATASET = "evidence.knowledge_base_assets.knowledge_base", "sft.assets.dataset_rows"
+GOLD, EXTRACTION = "evidence.gold.assets.gold_pairs", "evidence.silver.extraction.ExtractionPrompt.rows"
+SILVER, SYNTHESIS = "evidence.silver.assets.silver_rows", "evidence.synthetic.synthesis.Synthesis.rows"
+KNOWLEDGE, DATASET = "evidence.knowledge_base.assets.knowledge_base", "sft.assets.dataset_rows"
 CODER, SCORER = "coding.systems.index_lookup.IndexLookup.code", "evaluation.assets.score_system"
-COVERAGE, COUNTS = "evidence.synthetic_assets.compute_coverage", "corpora.code_count_assets.code_counts"
+COVERAGE, COUNTS = "evidence.synthetic.assets.compute_coverage", "corpora.code_count_assets.code_counts"
 
 BLOCKING = [
     Damage("icd/release:fits_contract", release_files("index"), REPEATS),
@@ -519,9 +519,9 @@ BLOCKING = [
     Damage("icd/instructions:fits_contract", instructions(twice), REPEATS),
     Damage("icd/index_terms:fits_contract", made_by("icd.assets.resolve", twice), REPEATS),
     Damage("icd/guidelines:fits_contract", guideline_sections(twice), REPEATS),
-    Damage("icd/release_diff:fits_contract", made_by("icd.release_diff_assets.release_diff", twice), REPEATS),
+    Damage("icd/release_diff:fits_contract", made_by("icd.change_assets.release_diff", twice), REPEATS),
     Damage("icd/release_diff:previous_release_is_older", newer_previous_release, NEWER),
-    Damage("icd/crosswalk:fits_contract", made_by("icd.release_diff_assets.build_crosswalk", with_rows(twice)), REPEATS),
+    Damage("icd/crosswalk:fits_contract", made_by("icd.change_assets.build_crosswalk", with_rows(twice)), REPEATS),
     Damage("icd/crosswalk:previous_release_is_older", newer_previous_release, NEWER),
     Damage("corpus/documents:fits_contract", notes(bare_note_twice), REPEATS),
     Damage("corpus/documents:rows_readable", unreadable_notes, {"unreadable": "1", "first": "notes.csv, line 7: .*"}),
@@ -535,13 +535,13 @@ BLOCKING = [
     Damage("gold/pairs:evidence_well_formed", made_by(GOLD, one_more(evidence=" - ")), MALFORMED),
     Damage("silver/extractions:fits_contract", made_by(EXTRACTION, twice), REPEATS),
     Damage("silver/extractions:answers_parsed", miner(lambda _: "I cannot help."), NOTES | {"unparsed": SOME, "share": "1.0"}),
-    Damage("silver/candidates:fits_contract", made_by("evidence.silver_assets.candidate_rows", twice), REPEATS),
+    Damage("silver/candidates:fits_contract", made_by("evidence.silver.assets.candidate_rows", twice), REPEATS),
     Damage("silver/pairs:fits_contract", made_by(SILVER, twice), REPEATS),
     Damage("silver/pairs:codes_billable", made_by(SILVER, first(code=NOT_BILLABLE)), NOT_IN_RELEASE),
     Damage("silver/pairs:evidence_well_formed", made_by(SILVER, first(evidence="word " * 99)), PAIR_IDS | {"malformed": SOME}),
     Damage("silver/pairs:grounded", made_by(SILVER, ungrounded), PAIR_IDS | {"ungrounded_and_trained_on": SOME}),
     Damage("synthetic/coverage:fits_contract", made_by(COVERAGE, twice), REPEATS),
-    Damage("synthetic/nearest_codes:fits_contract", made_by("evidence.synthetic_assets.nearest_rows", twice), REPEATS),
+    Damage("synthetic/nearest_codes:fits_contract", made_by("evidence.synthetic.assets.nearest_rows", twice), REPEATS),
     Damage("synthetic/pairs:fits_contract", made_by(SYNTHESIS, first(family_code=None)), has_empty("family_code")),
     Damage("synthetic/pairs:codes_billable", made_by(SYNTHESIS, one_more(code=NOT_BILLABLE, evidence="x")), NOT_IN_RELEASE),
     Damage("synthetic/pairs:evidence_well_formed", made_by(SYNTHESIS, one_more(evidence="?")), MALFORMED),
@@ -572,7 +572,7 @@ WARNING = [
     Damage("icd/instructions:references_known", instructions(notes_name("A4Q")), {"unknown": "1", "first": "A4Q"}),
     Damage("icd/index_terms:codes_known", made_by("icd.assets.resolve", first(code="A4Q")), {"unknown": "1", "first": "A4Q"}),
     Damage("silver/extractions:quotes_verbatim", miner(misquote), NOTES | {"not_verbatim": SOME, "verbatim_share": "0.0"}),
-    Damage("sft/dataset:fits_window", setting(context_tokens=300), {"window": "300", "left_out": SOME, "first": ".+"}),
+    Damage("sft/dataset:fits_window", setting(context_tokens=150), {"window": "150", "left_out": SOME, "first": ".+"}),
     Damage("eval/predictions:codes_valid", made_by(CODER, with_invented_codes), {"invalid": SOME, "invalid_rate": r"0?\.?\d+|1.0"}),
 ]  # fmt: skip
 

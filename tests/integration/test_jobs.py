@@ -74,7 +74,7 @@ class Refresh:
 
     def __init__(self, folder):
         self.arguments = folder / "arguments.json"
-        self.script = folder / "refresh/command.py"
+        self.script = folder / "refresh.py"
         self.answer(["wave 1: 1 runs", "1 partitions materialized in 0 s"], 0)
 
     def answer(self, lines, status):

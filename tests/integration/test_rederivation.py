@@ -27,6 +27,7 @@ from ccl_assets.corpora.partitions import CORPUS, NOTE_SHARD
 from ccl_assets.evaluation import assets as evaluation
 from ccl_assets.evidence.silver import assets as silver_assets
 from ccl_assets.icd.partitions import CHAPTER
+from ccl_assets.prompts import load_prompt
 from ccl_assets.refresh.frontier import Target, observe
 from ccl_assets.resources import settings as settings_module
 from ccl_assets.resources.corpus_paths import CorpusPaths
@@ -119,7 +120,7 @@ def stand_in(asset):
 
 def assets_now(module):
     """A module's assets, defined once more: with the prompts, recipes and settings of this moment."""
-    caches = (settings_module.settings, silver_assets.load_prompt)
+    caches = (settings_module.settings, load_prompt)
     for cache in caches:
         cache.cache_clear()
     spec = importlib.util.find_spec(module.__name__)
@@ -292,7 +293,9 @@ def edit(monkeypatch, tmp_path):
         owner = module if module == "ccl_assets.prompts" else f"{module}.recipes"
         monkeypatch.setattr(f"{owner}.files", lambda _: folder)
 
-    return change
+    yield change
+    monkeypatch.undo()
+    load_prompt.cache_clear()  # what was read of a changed folder is no other test's
 
 
 class TestChangedPromptsRecipesAndSettings:

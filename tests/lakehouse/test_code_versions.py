@@ -9,6 +9,7 @@ import pytest
 
 from ccl_assets.lakehouse import code_versions
 from ccl_assets.lakehouse.code_versions import code_version, reached
+from ccl_assets.prompts import Prompt
 
 BASE = '''
 """Docstring."""
@@ -41,9 +42,14 @@ def count(items):
 def project(tmp_path, monkeypatch):
     """Writes modules of a project of its own, and tells the code version of a body there."""
     monkeypatch.setattr(code_versions, "_ROOT", tmp_path)
+    monkeypatch.setattr(
+        code_versions, "load_prompt", lambda name: Prompt(name, (tmp_path / f"prompts/{name}.jinja").read_text())
+    )
+
+    caches = [getattr(code_versions, name) for name in ("_module", "_path", "_counts", "_file_hash", "_prompts")]
 
     def version(modules, body="icd.module:count", **given):
-        for cached in (code_versions._module, code_versions._path, code_versions._counts, code_versions._file_hash):
+        for cached in caches:
             cached.cache_clear()
         for path, source in modules.items():
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +63,7 @@ def project(tmp_path, monkeypatch):
         return code_version(stands_for, **given)
 
     yield version
-    for cached in (code_versions._module, code_versions._path, code_versions._counts, code_versions._file_hash):
+    for cached in caches:
         cached.cache_clear()
 
 

@@ -1,13 +1,17 @@
 """What the shell around table assets shows: previews, gates in words, where columns come from, what to read on."""
 
+import inspect
+
 import dagster as dg
 import pyarrow as pa
 import pytest
 
+from ccl_assets.evidence import checks
+from ccl_assets.evidence.silver import assets as silver
 from ccl_assets.lakehouse.documentation import describe, read_on
 from ccl_assets.lakehouse.groups import group_of
 from ccl_assets.lakehouse.preview import preview
-from ccl_assets.lakehouse.table_asset import Input, TableResult, check_result, inputs, table_asset
+from ccl_assets.lakehouse.table_asset import GateError, Input, TableResult, check_result, gates_of, inputs, table_asset
 from ccl_assets.tables.contract import STRING, Column, TableContract
 from ccl_assets.tables.gate import Gate
 
@@ -22,6 +26,8 @@ QUOTES = TableContract(
     key=("code",),
     has_note_text=True,
 )
+
+EXTRACTIONS = inspect.unwrap(silver.extractions.op.compute_fn.decorated_fn)  # the body as it was written
 
 
 class InMemory(dg.IOManager):
@@ -137,3 +143,20 @@ def test_declared_column_lineage_names_columns_that_exist():
                 assert origin.column_name in CONTRACTS[origin.asset_key.to_user_string()].schema.names
                 declared += 1
     assert declared > 20
+
+
+class TestGatesAreDeclaredWhereTheyAreWritten:
+    """Lists of gates that do not fit the body are found wrong when the asset is defined, before anything ran."""
+
+    def test_a_gate_that_the_body_evaluates_and_nobody_lists_is_an_error(self):
+        with pytest.raises(GateError, match="evaluates the gates quotes_verbatim, which `gates` does not list"):
+            gates_of(EXTRACTIONS, [checks.answers_parsed])
+
+    def test_a_gate_that_is_listed_and_never_evaluated_is_an_error(self):
+        listed = [checks.answers_parsed, checks.quotes_verbatim, checks.grounded]
+        with pytest.raises(GateError, match="never evaluates the gates grounded, which `gates` lists"):
+            gates_of(EXTRACTIONS, listed)
+
+    def test_a_function_that_declares_no_gate_is_an_error(self):
+        with pytest.raises(TypeError, match=r"put @gate\(name, description\) above it"):
+            gates_of(EXTRACTIONS, [checks.fold])

@@ -1,6 +1,7 @@
 """Prompts are rendered as the golden files show them, and a note stays inside its turn."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import jinja2
@@ -48,8 +49,11 @@ def as_text(turns: list[tuple[str, str]]) -> str:
 
 @pytest.mark.parametrize("name", VALUES)
 def test_a_prompt_is_rendered_as_its_golden_file(name):
-    expected = (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
-    assert as_text(load_prompt(name).turns(**VALUES[name])) == expected
+    """After an intended change: ``make golden``, and read the difference."""
+    found, file = as_text(load_prompt(name).turns(**VALUES[name])), GOLDEN / f"{name}.txt"
+    if os.environ.get("CCL_UPDATE_GOLDEN"):
+        file.write_text(found, encoding="utf-8")
+    assert found == file.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", VALUES)

@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 
+from ccl_assets.sft.dataset.building import document_prompt
 from ccl_assets.sft.recipes import RECIPE_NAMES, RecipeError, TrainingSettings, load_recipe, load_recipes, recipe_sha256
 
 PUBLISHED = {"epochs": 3, "learning_rate": 1e-4, "schedule": "cosine", "warmup_ratio": 0.1, "effective_batch_size": 16}
@@ -14,7 +15,7 @@ def test_packaged_recipes_are_the_four_ablation_rows_with_the_published_settings
         assert {key: getattr(recipe.training, key) for key in PUBLISHED} == PUBLISHED
         assert (recipe.training.lora.rank, len(recipe.training.lora.target_modules)) == (8, 7)
     assert [recipe.spans.tiers for recipe in recipes.values()] == [(), (), ("gold",), ("gold", "silver", "synthetic")]
-    assert [recipe.prompt_name for recipe in recipes.values()] == ["code_only_coding"] + ["document_coding"] * 3
+    assert [document_prompt(recipe) for recipe in recipes.values()] == ["code_only_coding"] + ["document_coding"] * 3
 
 
 def test_quick_profile_bounds_time_and_examples_and_keeps_what_defines_the_recipe():

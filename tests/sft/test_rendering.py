@@ -7,7 +7,13 @@ from ccl_assets.coding.prediction import NoteToCode
 from ccl_assets.coding.systems import SYSTEMS, Ingredients, build_system
 from ccl_assets.prompts import load_prompt
 from ccl_assets.resources.text_generation.chat_template import encode_prompt, render_prompt
-from ccl_assets.sft.dataset.building import SPAN_PROMPT, DatasetAccount, document_examples, span_examples
+from ccl_assets.sft.dataset.building import (
+    SPAN_PROMPT,
+    DatasetAccount,
+    document_examples,
+    document_prompt,
+    span_examples,
+)
 from ccl_assets.sft.dataset.encoding import TokenCounter, encode_example, encode_examples, masked_markdown
 from ccl_assets.sft.dataset.planned_notes import CodedSpan, PlannedNote
 from ccl_assets.sft.recipes import load_recipe
@@ -60,7 +66,7 @@ def trained(example, tokenizer):
 )
 def test_a_note_is_asked_about_with_the_very_tokens_it_was_trained_with(tokenizer, recipe, system):
     chosen = load_recipe(recipe)
-    assert SYSTEMS[system].prompt == chosen.prompt_name
+    assert SYSTEMS[system].prompt == document_prompt(chosen)
     begin = NOTE.index("HTN")
     spans = (CodedSpan("I10", "HTN", begin, begin + 3),)
     note = PlannedNote("c/1", "train", False, ("I10",), spans, chosen.document_format == "evidence")

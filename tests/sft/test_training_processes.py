@@ -18,7 +18,8 @@ pytestmark = pytest.mark.slow
 ONE_THREAD = Trainer(threads=1)
 KILLER = """
 import os, signal, sys
-from ccl_assets.sft import adapter, completion_trainer, training, training_watch
+from ccl_assets.sft.adapter import directory as adapter
+from ccl_assets.sft.training import completion_trainer, process, watch
 
 def kill_in(owner, name, step=None):
     original = getattr(owner, name)
@@ -33,11 +34,11 @@ trainer = completion_trainer.CompletionTrainer
 {
     "between checkpoints": lambda: kill_in(trainer, "training_step", 7),
     "while a checkpoint is written": lambda: kill_in(trainer, "_save_rng_state", 10),
-    "before the checkpoint is marked": lambda: kill_in(training_watch.TrainingWatch, "on_save", 10),
+    "before the checkpoint is marked": lambda: kill_in(watch.TrainingWatch, "on_save", 10),
     "while the adapter is written": lambda: kill_in(adapter, "_write_merged"),
     "before the adapter is in its place": lambda: kill_in(adapter, "move_into_place"),
 }[sys.argv[1]]()
-training.main(sys.argv[2:])
+process.main(sys.argv[2:])
 """
 MOMENTS = (  # and the step from which that launch goes on
     ("between checkpoints", None),

@@ -5,8 +5,9 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rapidfuzz.distance import Levenshtein
 
-from ccl_assets.text.approximate_search import nearest_substring
+from ccl_assets.text.approximate_search import _nearest_stretch, nearest_substring
 from ccl_assets.text.grounding import ground_span
 
 NOTE = (
@@ -125,10 +126,8 @@ def test_what_is_grounded_is_always_the_note_s_own_wording(note, quote, share):
 
 
 @given(st.text(st.sampled_from("abc "), max_size=60), st.text(st.sampled_from("abc"), min_size=4, max_size=12))
-def test_the_scan_finds_what_a_plain_distance_matrix_finds(text, phrase):
-    """Sellers' algorithm as the textbook has it, against the bit-parallel scan (before widening to whole words)."""
-    from ccl_assets.text.approximate_search import _best_end
-
+def test_the_search_finds_what_a_plain_distance_matrix_finds(text, phrase):
+    """Sellers' algorithm as the textbook has it, against the library (before widening to whole words)."""
     column = list(range(len(phrase) + 1))
     best = None
     for position, character in enumerate(text, start=1):
@@ -138,18 +137,16 @@ def test_the_scan_finds_what_a_plain_distance_matrix_finds(text, phrase):
         column = fresh
         if column[-1] <= 3 and (best is None or column[-1] < best[0]):
             best = (column[-1], position)
-    assert _best_end(phrase, text, 3) == best
+    found = _nearest_stretch(phrase, text, 3)
+    assert (found and (found[0], found[2])) == best
+    assert found is None or Levenshtein.distance(phrase, text[found[1] : found[2]]) == found[0]
 
 
-@given(st.text(st.sampled_from("abcd "), max_size=60), st.text(st.sampled_from("abcd"), min_size=5, max_size=15))
-def test_skipping_unpromising_places_loses_nothing(text, phrase):
-    from ccl_assets.text.approximate_search import _best_end, _promising_stretches
-
-    limit = len(phrase) // 5
-    everywhere = _best_end(phrase, text, limit)
-    stretches = list(_promising_stretches(phrase, text, limit))
-    found = [end for first, last in stretches if (end := _best_end(phrase, text[first:last], limit, first))]
-    assert (min(found)[0] if found else None) == (everywhere[0] if everywhere else None)
+def test_a_note_of_more_characters_than_the_library_takes_is_searched_all_the_same():
+    many = "".join(chr(0x4E00 + number) for number in range(400))
+    text = f"{many} acute renal failur {many}"
+    found = nearest_substring("acute renal failure", text, 2)
+    assert text[found.begin : found.end] == "acute renal failur" and found.distance == 1
 
 
 def test_the_nearest_place_wins_over_an_earlier_one():

@@ -176,7 +176,7 @@ def _warn_of_another_release(label: str, day: date | None) -> None:
 def _system(asked: str | None, chosen: Settings) -> str:
     """The system to use: the one asked for, else the best there is."""
     if asked is None:
-        if _is_trained(_adapter_directory(chosen, _DEFAULT)):
+        if _is_trained(chosen.adapters / _DEFAULT):
             return _DEFAULT
         complain(
             f"system {_DEFAULT} has no adapter yet, so {_WITHOUT_MODEL} codes: it finds terms of the release, no more"
@@ -197,17 +197,13 @@ def _adapter(name: str, chosen: Settings) -> Path | None:
     recipe = SYSTEMS[name].recipe
     if recipe is None:
         return None
-    directory = _adapter_directory(chosen, recipe)
+    directory = chosen.adapters / recipe
     if not _is_trained(directory):
         raise BadOptionError(
             f"system {name} needs the adapter of recipe {recipe}, and {directory} holds none: materialize sft/adapter, partition "
             f"{recipe} (`make run`, or `make ui`), set CCL_HOME to where it is, or take --system {_WITHOUT_MODEL}"
         )
     return directory
-
-
-def _adapter_directory(chosen: Settings, recipe: str) -> Path:
-    return chosen.artifacts / "sft" / "adapter" / recipe
 
 
 def _is_trained(directory: Path) -> bool:

@@ -1,8 +1,8 @@
 """Compile the sample's marked-up notes into the layouts of MIMIC-IV, MIMIC-III and MDACE.
 
-Run ``python -m ccl_assets.corpora.sample.compile`` after editing a note; the result is committed. One note is one
-chart. Ids follow from the note's number, so a note keeps its ids whatever happens to the others. MIMIC-IV-Note has no
-clinic notes; the sample's have the note type ``Visit note`` there.
+Run ``python -m ccl_assets.corpora.sample.compile`` after editing a note; the result is committed. Ids follow from
+the number of the chart and the note's place in it, so a note keeps its ids whatever happens to the others.
+MIMIC-IV-Note has no clinic notes; the sample's have the note type ``Visit note`` there.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import csv
 import gzip
 import io
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ccl_assets.corpora.mdace import ANNOTATIONS_FOLDER, SPLITS_FOLDER
 from ccl_assets.corpora.sample import FILES, NOTES
-from ccl_assets.corpora.sample.markup import KINDS, MarkedNote, parse_note
+from ccl_assets.corpora.sample.json_lines import JSON_LINES, json_lines
+from ccl_assets.corpora.sample.markup import KINDS, MarkedNote, check_charts, parse_note
 
 MIMIC_SPLIT = "mimic"
 MDACE_SPLITS = ("train", "val", "test")
@@ -26,6 +28,7 @@ NOTEEVENTS = Path("mimic-iii/1.4/NOTEEVENTS.csv.gz")
 MDACE = Path("mdace")
 
 _SUBJECT, _ADMISSION, _NOTE_ROW = 19_000_000, 29_000_000, 9_000_000
+_NEXT_PLACE = 1_000  # from a note's row id to that of the next note of its chart; charts have three digits
 _DATE, _TIME = "2180-01-01", "2180-01-01 00:00:00"
 _DISCHARGE_HEADING = ["note_id", "subject_id", "hadm_id", "note_type", "note_seq", "charttime", "storetime", "text"]
 _DIAGNOSES_HEADING = ["subject_id", "hadm_id", "seq_num", "icd_code", "icd_version"]
@@ -56,22 +59,26 @@ def compile_notes(notes: Iterable[MarkedNote], titles: Mapping[str, str]) -> dic
     Returns:
         Content by path relative to the sample's folder of files; equal input gives equal content.
     """
-    ordered = sorted(notes, key=lambda note: note.number)
+    ordered = sorted(notes, key=lambda note: (note.number, note.place))
     coded = [note for note in ordered if note.split == MIMIC_SPLIT]
     annotated = [note for note in ordered if note.split in MDACE_SPLITS]
     files = {
+        JSON_LINES: json_lines(ordered, titles),
         DISCHARGE: _gzip(_csv(_DISCHARGE_HEADING, [_discharge_row(note) for note in coded])),
         DIAGNOSES: _gzip(
             _csv(_DIAGNOSES_HEADING, [*(row for note in coded for row in _diagnosis_rows(note)), *_ICD_9_ROWS])
         ),
         NOTEEVENTS: _gzip(_csv(_NOTEEVENTS_HEADING, [_noteevents_row(note) for note in annotated])),
     }
+    charts: dict[int, list[MarkedNote]] = defaultdict(list)
     for note in annotated:
-        path = MDACE / ANNOTATIONS_FOLDER / f"{_ADMISSION + note.number}-ICD-10.json"
-        files[path] = (json.dumps(_annotations(note, titles), indent=1, ensure_ascii=False) + "\n").encode()
+        charts[note.number].append(note)
+    for number, members in charts.items():
+        path = MDACE / ANNOTATIONS_FOLDER / f"{_ADMISSION + number}-ICD-10.json"
+        files[path] = (json.dumps(_annotations(members, titles), indent=1, ensure_ascii=False) + "\n").encode()
     for split in MDACE_SPLITS:
-        charts = [f"{_ADMISSION + note.number}\n" for note in annotated if note.split == split]
-        files[MDACE / SPLITS_FOLDER / f"MDace-ev-{split}.csv"] = "".join(charts).encode()
+        lines = [f"{_ADMISSION + number}\n" for number, members in charts.items() if members[0].split == split]
+        files[MDACE / SPLITS_FOLDER / f"MDace-ev-{split}.csv"] = "".join(lines).encode()
     return files
 
 
@@ -79,9 +86,13 @@ def read_notes(folder: Path, titles: Mapping[str, str]) -> list[MarkedNote]:
     """Parse all notes of a folder.
 
     Raises:
-        CorpusFormatError: A note is malformed or carries a code without a title.
+        CorpusFormatError: A note is malformed or carries a code without a title, or the notes of a chart do not
+            belong together.
     """
-    return [parse_note(path, titles.keys()) for path in sorted(folder.glob("*.txt"))]
+    known = set(titles)
+    notes = [parse_note(path, known) for path in sorted(folder.glob("*.txt"))]
+    check_charts(notes, folder)
+    return notes
 
 
 def write_files(files: Mapping[Path, bytes], folder: Path) -> list[Path]:
@@ -125,35 +136,37 @@ def _diagnosis_rows(note: MarkedNote) -> list[tuple[str, ...]]:
     ]
 
 
+def _note_row_id(note: MarkedNote) -> int:
+    return _NOTE_ROW + note.place * _NEXT_PLACE + note.number
+
+
 def _noteevents_row(note: MarkedNote) -> tuple[str, ...]:
-    row, subject, admission = (str(base + note.number) for base in (_NOTE_ROW, _SUBJECT, _ADMISSION))
+    subject, admission = str(_SUBJECT + note.number), str(_ADMISSION + note.number)
+    row = str(_note_row_id(note))
     return (row, subject, admission, _DATE, "", "", KINDS[note.kind], "Report", "", "", note.text)
 
 
-def _annotations(note: MarkedNote, titles: Mapping[str, str]) -> dict[str, object]:
-    annotations = [
+def _annotations(chart: Sequence[MarkedNote], titles: Mapping[str, str]) -> dict[str, object]:
+    notes = [
         {
-            "begin": mark.begin,
-            "end": mark.end,
-            "code": mark.code,
-            "code_system": "ICD-10-CM",
-            "description": titles[mark.code],
-            "type": "Human",
+            "note_id": _note_row_id(note),
+            "category": KINDS[note.kind],
+            "description": "Report",
+            "annotations": [
+                {
+                    "begin": mark.begin,
+                    "end": mark.end,
+                    "code": mark.code,
+                    "code_system": "ICD-10-CM",
+                    "description": titles[mark.code],
+                    "type": "Human",
+                }
+                for mark in note.marks
+            ],
         }
-        for mark in note.marks
+        for note in chart
     ]
-    return {
-        "hadm_id": _ADMISSION + note.number,
-        "comment": "",
-        "notes": [
-            {
-                "note_id": _NOTE_ROW + note.number,
-                "category": KINDS[note.kind],
-                "description": "Report",
-                "annotations": annotations,
-            }
-        ],
-    }
+    return {"hadm_id": _ADMISSION + chart[0].number, "comment": "", "notes": notes}
 
 
 def _csv(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:

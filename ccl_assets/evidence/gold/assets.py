@@ -25,7 +25,10 @@ from ccl_assets.lakehouse.table_asset import Input, TableResult, inputs, table_a
     "Index, the source is titles and inclusion terms only. `expansion` says how far a pair goes beyond its term; `direct` "
     "alone is evidence for the whole code.",
     kinds={"python"},
-    gates=checks.PAIR_GATES,
+    gates=(
+        checks.pairs_about_billable_codes,
+        checks.evidence_well_formed,
+    ),
     ins=inputs(codes=Input(CHAPTER_CODES, carries=("release", "chapter", "code")), index_terms=CHAPTER_INDEX_TERMS),
     partitions_def=CHAPTER,
 )

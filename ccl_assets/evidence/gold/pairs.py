@@ -17,6 +17,7 @@ import pyarrow as pa
 from ccl_assets.evidence.gold.index_phrases import index_phrase, is_phrase_modifier
 from ccl_assets.icd.index.cross_references import follow
 from ccl_assets.icd.ontology import Code, Ontology
+from ccl_assets.tables.last_built import LastBuilt
 from ccl_assets.text.folding import fold, pair_id
 
 Row = dict[str, Any]
@@ -63,15 +64,13 @@ class IndexReferences:
     @classmethod
     def from_table(cls, ontology: Ontology, table: pa.Table) -> IndexReferences:
         """Build from rows of ``icd/index_terms``; the last one built is kept, since every chapter needs it."""
-        if not (_LAST and _LAST[0][0] is ontology and _LAST[0][1] is table):
-            _LAST[:] = [(ontology, table, cls(ontology, table.to_pylist()))]
-        return _LAST[0][2]
+        return _LAST.get((ontology, table), lambda: cls(ontology, table.to_pylist()))
 
     def __getitem__(self, chapter: str) -> Sequence[Reference]:
         return self._by_chapter.get(chapter, ())
 
 
-_LAST: list[tuple[Ontology, pa.Table, IndexReferences]] = []
+_LAST: LastBuilt[IndexReferences] = LastBuilt()
 
 
 def gold_pairs(ontology: Ontology, references: IndexReferences, chapter: str, release: str) -> list[Row]:

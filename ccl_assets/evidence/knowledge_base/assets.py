@@ -30,7 +30,7 @@ _CARRIED = ("release", "chapter", "pair_id", "code", "evidence")
     "synthetic. A text that several codes have goes to the one it means, or is marked ambiguous; overlap "
     "with benchmark spans is marked.",
     kinds={"python"},
-    gates=checks.KNOWLEDGE_BASE_GATES,
+    gates=(checks.pairs_about_billable_codes, checks.evidence_well_formed, checks.every_code_covered, checks.ambiguity_resolved,),
     ins=inputs(
         codes=CODES,
         gold=Input(GOLD_PAIRS, carries=_CARRIED),

@@ -50,7 +50,7 @@ _NOTE_COLUMNS = ("corpus", "document_id", "chart_id", "source", "split", "text",
     "model's window is short; each quoted span is checked against the note. Notes with human evidence and notes of validation and "
     "test splits are not mined.",
     kinds={"huggingface"},
-    gates=checks.EXTRACTION_GATES,
+    gates=(checks.answers_parsed, checks.quotes_verbatim,),
     ins=inputs(
         codes=Input(BILLABLE_TITLES, columns=("code", "long_title")),
         documents=Input(DOCUMENTS, ALL, _NOTE_COLUMNS, {"note_shard": (PARTITION,)}),
@@ -155,7 +155,7 @@ def candidates(context: dg.AssetExecutionContext, extractions: pa.Table) -> Tabl
     description="Stage two of silver mining: per code a few usual wordings chosen from index terms and "
     "frequency-ranked candidates. A phrase that is neither, nor near enough to one to reword it, is kept out of training.",
     kinds={"huggingface"},
-    gates=checks.SILVER_GATES,
+    gates=(checks.pairs_about_billable_codes, checks.evidence_well_formed, checks.grounded,),
     ins=inputs(
         codes=Input(CHAPTER_CODES, carries=("release", "chapter")), candidates=Input(CANDIDATES, carries=("code",)), gold=GOLD_PAIRS
     ),

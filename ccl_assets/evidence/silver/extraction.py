@@ -18,7 +18,7 @@ from typing import Any
 
 from ccl_assets.evidence.silver.extraction_answer import read_extraction
 from ccl_assets.icd.chapters import chapter_of
-from ccl_assets.prompts import Prompt, load_prompt
+from ccl_assets.prompts import TEMPLATE_TOKENS, Prompt, load_prompt
 from ccl_assets.resources.text_generation.requests import (
     Completion,
     GenerationParameters,
@@ -29,7 +29,6 @@ from ccl_assets.text.grounding import ground_span
 from ccl_assets.text.windows import Window, approximate_token_count, split_into_windows
 
 OVERLAP_TOKENS = 64  # shared by successive pieces of a note; a span that a human marked takes 5 on average
-_TEMPLATE_TOKENS = 64  # what a chat template adds around the turns; SmolLM2's adds 30
 _QUOTE_TOKENS = 16
 _CHARACTERS_PER_TOKEN = 3  # of codes and titles in an answer, on average; an answer cut short keeps what it has
 _LEAST_PIECE = 4 * OVERLAP_TOKENS
@@ -234,7 +233,7 @@ class ExtractionPrompt:
     def _budget(self) -> int:
         """Tokens for a note, its codes and their answers."""
         fixed = sum(approximate_token_count(content) for _, content in self._prompt.turns(note="", codes=[]))
-        return self._context_tokens - _TEMPLATE_TOKENS - fixed - 16
+        return self._context_tokens - TEMPLATE_TOKENS - fixed - 16
 
     def _prompt_tokens(self, code: str) -> int:
         return approximate_token_count(f"- {code} {self._titles[code]}\n")

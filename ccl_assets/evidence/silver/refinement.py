@@ -9,7 +9,7 @@ from typing import Any
 
 from ccl_assets.evidence.silver.candidates import LONGEST_PHRASE
 from ccl_assets.evidence.silver.rewording import Nearest
-from ccl_assets.prompts import Prompt
+from ccl_assets.prompts import TEMPLATE_TOKENS, Prompt
 from ccl_assets.resources.text_generation.requests import (
     Completion,
     GenerationParameters,
@@ -24,7 +24,6 @@ _MOST_PHRASES = 5
 _PROMPT_CANDIDATES = 40
 _PROMPT_TERMS = 15
 _ANSWER_TOKENS = 96
-_TEMPLATE_TOKENS = 64  # what a chat template adds around the turns
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def refinement_request(item: CodeCandidates, prompt: Prompt, context_tokens: int
     """The request for one code: its gold terms, and its candidates by frequency as far as they fit the model's window."""
     values = {"code": item.code, "title": item.title, "terms": list(item.gold_terms[:_PROMPT_TERMS])}
     fixed = sum(approximate_token_count(content) for _, content in prompt.turns(**values, candidates=[]))
-    budget = context_tokens - _ANSWER_TOKENS - _TEMPLATE_TOKENS - fixed
+    budget = context_tokens - _ANSWER_TOKENS - TEMPLATE_TOKENS - fixed
     shown: list[tuple[str, int]] = []
     for text, count in item.candidates[:_PROMPT_CANDIDATES]:
         budget -= approximate_token_count(f"{text} ({count}); ")

@@ -146,7 +146,8 @@ def nearest_codes(
     "member. What breaks a rule is asked for again with the reason, at most twice; then title and inclusion terms stand in, "
     "marked as fallback.",
     kinds={"huggingface"},
-    gates=checks.SYNTHETIC_GATES,
+    gates=(checks.pairs_about_billable_codes, checks.evidence_well_formed, checks.no_sibling_duplicates,
+        checks.every_uncovered_code_written),
     ins=inputs(
         codes=Input(CODES, carries=("release",)),
         nearest=Input(NEAREST_CODES, carries=("chapter", "code", "neighbour_code")),

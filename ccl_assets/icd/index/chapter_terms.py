@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from ccl_assets.icd.chapters import chapter_of
 from ccl_assets.icd.index.reference_resolution import RESOLVED
+from ccl_assets.tables.last_built import LastBuilt
 
 _CODES = ("code", "manifestation_code", "see_category")
 _READ = ("term_id", "see_outcome", "see_target_ids", *_CODES)
@@ -38,16 +39,14 @@ class ChapterTerms:
     @classmethod
     def of(cls, index_terms: pa.Table) -> ChapterTerms:
         """Read a table; the last one is kept, since every chapter needs it."""
-        if not (_LAST and _LAST[0][0] is index_terms):
-            _LAST[:] = [(index_terms, cls(index_terms))]
-        return _LAST[0][1]
+        return _LAST.get((index_terms,), lambda: cls(index_terms))
 
     def __getitem__(self, chapter: str) -> pa.Array:
         """Numbers of the rows that the chapter needs, ascending."""
         return pa.array(sorted(self._rows.get(chapter, ())), pa.int64())
 
 
-_LAST: list[tuple[pa.Table, ChapterTerms]] = []
+_LAST: LastBuilt[ChapterTerms] = LastBuilt()
 
 
 def _references(columns: Mapping[str, Sequence[object]]) -> Iterator[tuple[int, list[int]]]:

@@ -31,6 +31,11 @@ SPAN_PROMPT = "span_coding"
 _COUNTED_TOGETHER = 256
 
 
+def document_prompt(recipe: Recipe) -> str:
+    """Name the prompt of a recipe's document examples; the coder asks with the same one."""
+    return "code_only_coding" if recipe.document_format == "code_only" else "document_coding"
+
+
 @dataclass(frozen=True)
 class Sources:
     """What examples are made of.
@@ -296,7 +301,7 @@ def _examined(
 def _note_example(
     note: PlannedNote, text: str, titles: Mapping[str, str], recipe: Recipe, begin: int = 0, end: int | None = None
 ) -> Example:
-    prompt = user_turn(recipe.prompt_name, note=text[begin:end])
+    prompt = user_turn(document_prompt(recipe), note=text[begin:end])
     answer = note.answer(begin, end)
     completion = render_coding([(words, code, titles[code]) for words, code in answer])
     return Example(
