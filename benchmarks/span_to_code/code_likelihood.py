@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ccl_assets.prompts.coding_format import render_coding
+from ccl_assets.answers.coding_format import render_coding
 from ccl_assets.resources.text_generation.chat_template import render_prompt
 from ccl_assets.resources.text_generation.requests import in_groups
 from ccl_assets.sft.dataset.building import SPAN_PROMPT

@@ -6,8 +6,8 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
+from ccl_assets.answers.coding_format import CodeEntry, parse_coding
 from ccl_assets.coding.code_repair import CodeRepair
-from ccl_assets.prompts.coding_format import CodeEntry, parse_coding
 from ccl_assets.text.grounding import ground_span
 
 NO_EVIDENCE = "none"

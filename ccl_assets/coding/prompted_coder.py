@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ccl_assets.answers.coding_format import CODES_HEAD, render_code
 from ccl_assets.coding.code_repair import CodeRepair
 from ccl_assets.coding.coding_system import Ingredients, SystemDescription
 from ccl_assets.coding.prediction import CodedNote, NoteToCode, PredictedCode, ReadAnswer, read_answer
 from ccl_assets.coding.window import merge_predictions
 from ccl_assets.prompts import Prompt, load_prompt
-from ccl_assets.prompts.coding_format import CODES_HEAD, render_code
 from ccl_assets.resources.text_generation.answer_grammar import CodeListGrammar
 from ccl_assets.resources.text_generation.requests import (
     Completion,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
+from ccl_assets.answers.coding_format import parse_coding
 from ccl_assets.evaluation.scoring.bootstrap import RESAMPLES, SEED, Estimate, estimate, estimate_differences
 from ccl_assets.evaluation.scoring.metrics import Counts, Figure, rate, rate_counts
 from ccl_assets.icd.chapters import chapter_of
-from ccl_assets.prompts.coding_format import parse_coding
 
 LEVELS = ("exact", "category", "chapter", "valid")
 _RATE = {"rate": Figure(rate)}

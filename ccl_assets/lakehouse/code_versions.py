@@ -24,6 +24,7 @@ _PACKAGE = "ccl_assets"
 _ROOT = Path(__file__).parents[1]
 _ROOMS = (
     "text",
+    "answers",
     "prompts",
     "icd",
     "corpora",

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ccl_assets.answers.coding_format import parse_coding, render_coding
 from ccl_assets.icd.code import normalize_code
-from ccl_assets.prompts.coding_format import parse_coding, render_coding
 
 HEAD = "### ICD-10-CM Codes\n"
 THREE = ["E11.9", "I10", "N18.9"]

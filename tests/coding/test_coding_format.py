@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccl_assets.prompts.code_line import WHOLE_CODE, parse_code_line
-from ccl_assets.prompts.coding_format import normalize_code, parse_coding, render_coding
+from ccl_assets.answers.code_line import WHOLE_CODE, parse_code_line
+from ccl_assets.answers.coding_format import normalize_code, parse_coding, render_coding
 
 PAIRS = [
     ("acute on chronic HFrEF", "I50.23", "Acute on chronic systolic (congestive) heart failure"),

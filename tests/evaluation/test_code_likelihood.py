@@ -47,7 +47,7 @@ def read_alone(model, tokenizer, prompt, code, title):
     """Log-likelihood of the code with its dash and of the whole answer, everything read at once."""
     import torch
 
-    from ccl_assets.prompts.coding_format import render_coding
+    from ccl_assets.answers.coding_format import render_coding
     from ccl_assets.resources.text_generation.chat_template import render_prompt
     from ccl_assets.sft.dataset.encoding import encode_example
 

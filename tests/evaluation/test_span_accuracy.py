@@ -2,6 +2,7 @@
 
 import pytest
 
+from ccl_assets.answers.coding_format import render_coding
 from ccl_assets.evaluation.span_accuracy import (
     levels,
     mean_difference,
@@ -9,7 +10,6 @@ from ccl_assets.evaluation.span_accuracy import (
     ranking,
     written_code,
 )
-from ccl_assets.prompts.coding_format import render_coding
 
 BILLABLE = {"J45.909", "J45.20", "J44.9", "I10"}
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ccl_assets.answers.coding_format import parse_coding
 from ccl_assets.coding.command.note_file import NoteError, read_note
 from ccl_assets.corpora.loaders import CorpusPaths, load
 from ccl_assets.icd.changes.diff import Edition, release_diff
@@ -9,7 +10,6 @@ from ccl_assets.icd.release.contents import ReleaseFile
 from ccl_assets.icd.release.roles import statement
 from ccl_assets.icd.tables import CODES, INSTRUCTIONS
 from ccl_assets.icd.tabular.tabular_list import order_file_codes, parse_tabular
-from ccl_assets.prompts.coding_format import parse_coding
 from tests.conftest import published
 
 

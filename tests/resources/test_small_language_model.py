@@ -4,9 +4,9 @@ import time
 
 import pytest
 
+from ccl_assets.answers.coding_format import CODES_HEAD
 from ccl_assets.icd.release.contents import open_release
 from ccl_assets.icd.tabular.tabular_list import parse_tabular
-from ccl_assets.prompts.coding_format import CODES_HEAD
 from ccl_assets.resources.models import small_language_model
 from ccl_assets.resources.models.small_language_model import ModelMissingError, packaged_model_directory, resolve_model
 from ccl_assets.resources.text_generation.answer_grammar import CodeListGrammar

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ccl_assets.answers.coding_format import parse_coding
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
 from ccl_assets.evidence.tables import KNOWLEDGE_BASE_PAIRS
-from ccl_assets.prompts.coding_format import parse_coding
 from ccl_assets.sft import checks
 from ccl_assets.sft.dataset.building import DatasetAccount, Sources, dataset_rows, span_examples
 from ccl_assets.sft.dataset.encoding import TokenCounter

@@ -11,9 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ccl_assets.prompts.answer_dress import without_html, without_thoughts
-from ccl_assets.prompts.answer_table import TableHead, evidence_cell, is_row, read_row
-from ccl_assets.prompts.code_line import (
+from ccl_assets.answers.code_line import (
     WHOLE_CODE,
     LineCode,
     is_unmistakable,
@@ -21,7 +19,9 @@ from ccl_assets.prompts.code_line import (
     read_code_line,
     strip_edges,
 )
-from ccl_assets.prompts.json_answer import json_codes, looks_like_json
+from ccl_assets.answers.dress import without_html, without_thoughts
+from ccl_assets.answers.json_answer import json_codes, looks_like_json
+from ccl_assets.answers.table import TableHead, evidence_cell, is_row, read_row
 
 __all__ = ["CODES_HEAD", "CodeEntry", "ParsedCoding", "normalize_code", "parse_coding", "render_code", "render_coding"]
 

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ccl_assets.answers.code_line import LineCode, read_code_line, strip_edges
+from ccl_assets.answers.words import answer_words
 from ccl_assets.icd.code import WRITTEN
-from ccl_assets.prompts.answer_words import answer_words
-from ccl_assets.prompts.code_line import LineCode, read_code_line, strip_edges
 
 _OPEN, _CLOSE = r"[*_`\[(]{0,3}", r"[*_`\])]{0,3}"
 _WHOLE_CODES = re.compile(rf"{_OPEN}{WRITTEN}(?:{_CLOSE}(?:\s?[,;/&]\s?|\s){_OPEN}{WRITTEN})*{_CLOSE}")

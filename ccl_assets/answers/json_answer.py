@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ccl_assets.answers.code_line import is_unmistakable
+from ccl_assets.answers.words import answer_words
 from ccl_assets.icd.code import WRITTEN, normalize_code
-from ccl_assets.prompts.answer_words import answer_words
-from ccl_assets.prompts.code_line import is_unmistakable
 
 _TOKEN = re.compile(
     r""""(?:[^"\\\n]|\\.)*+(?:"|$)|'(?:[^'\\\n]|\\.)*+(?:'|$)|[{}\[\]:,]|[^\s{}\[\]:,"']+""", re.MULTILINE

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 
-from ccl_assets.prompts.answer_words import answer_words
+from ccl_assets.answers.words import answer_words
 
 _THOUGHT = "|".join(sorted(answer_words("thoughts")))
 _OPEN = re.compile(rf"<\|?(?:{_THOUGHT})\|?>|◁(?:{_THOUGHT})▷|<\|channel\|>(?:analysis|commentary)\b", re.IGNORECASE)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from ccl_assets.answers.words import answer_words
 from ccl_assets.icd.code import WRITTEN, normalize_code
-from ccl_assets.prompts.answer_words import answer_words
 
 _TOKEN = re.compile(rf"(?<![0-9A-Za-z.@/_-])({WRITTEN})(?![0-9A-Za-z_@]|\.[0-9A-Za-z]|-[0-9A-Za-z])")
 _WORD = re.compile(r"[\w.-]*\w")

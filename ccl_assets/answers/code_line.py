@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from ccl_assets.answers.scattered_codes import LineCode, scattered_codes, split_inline_evidence
 from ccl_assets.icd.code import WRITTEN, normalize_code
-from ccl_assets.prompts.scattered_codes import LineCode, scattered_codes, split_inline_evidence
 
 __all__ = [
     "WHOLE_CODE",

@@ -1,4 +1,4 @@
-"""Words by which an answer's dress is told from its content; they lie in ``answer_words.toml``."""
+"""Words by which an answer's dress is told from its content; they lie in ``words.toml``."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ def answer_words(group: str) -> frozenset[str]:
 
 @cache
 def _groups() -> dict[str, list[str]]:
-    return tomllib.loads(Path(__file__).with_name("answer_words.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding="utf-8"))
