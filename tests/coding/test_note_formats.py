@@ -7,6 +7,7 @@ import zipfile
 import pytest
 
 from ccl_assets.coding.command.note_file import NoteError, read_note
+from ccl_assets.coding.command.note_formats import markup_format
 from ccl_assets.corpora.sample import FILES
 
 
@@ -103,3 +104,8 @@ def test_no_note_of_the_sample_is_taken_for_another_format():
     documents = load("sample", CorpusPaths()).documents
     assert documents
     assert [document.document_id for document in documents if markup_format(document.text)] == []
+
+
+def test_a_stray_numbered_character_makes_no_html():
+    assert markup_format("The patient&#146;s asthma and the mother&#146;s gout.") is None
+    assert markup_format("It&#146;s &#147;asthma&#148;").name == "HTML"

@@ -84,9 +84,11 @@ _CDA_TAG = re.compile(
 _HTML_TAG = re.compile(
     r"<!doctype\s+html|<!--|</?(?:html|head|body|title|meta|style|script|p|br|hr|b|i|u|em|strong|div|span|font|center|blockquote|small|big"
     r"|table|thead|tbody|tr|td|th|ul|ol|li|dl|dt|dd|h[1-6]|pre|sup|sub|strike|o:p|section|article|header|footer|label)"
-    r"(?:\s+[\w:-]+\s*=[^<>]{0,500})?\s?/?>|<(?:a|img|input)\s[^<>]{0,500}>|&(?:nbsp|lt|gt|amp|quot|apos|#\d{2,5}|#x[0-9a-f]{2,4});",
+    r"(?:\s+[\w:-]+\s*=[^<>]{0,500})?\s?/?>|<(?:a|img|input)\s[^<>]{0,500}>|&(?:nbsp|lt|gt|amp|quot|apos);",
     re.IGNORECASE,
 )  # fmt: skip
+_NUMBERED_CHARACTER = re.compile(r"&#(?:\d{2,5}|x[0-9a-f]{2,4});", re.IGNORECASE)
+_STRAY_CHARACTERS = 2  # that a plain text may keep of an export
 _XML_PAIR = re.compile(r"<([A-Za-z][\w:.-]{0,60})(?:\s[^<>]{0,500})?>[^<>]{0,20000}</\1\s*>")
 _MAIL_HEAD = re.compile(r"^(?:MIME-Version|Content-Type|Content-Transfer-Encoding):\s*\S", re.IGNORECASE | re.MULTILINE)
 _JSON_HEAD = re.compile(r'\{\s*(?:"[^"\n]{1,100}"\s*:|\})|\[\s*[{"\[]')
@@ -132,7 +134,7 @@ def markup_format(text: str) -> NoteFormat | None:
         return _HL7
     if len(_MAIL_HEAD.findall(text[:_HEAD])) > 1:
         return _MAIL
-    if _HTML_TAG.search(text):
+    if _HTML_TAG.search(text) or len(_NUMBERED_CHARACTER.findall(text)) > _STRAY_CHARACTERS:
         return _HTML
     if start.startswith("<") and _XML_PAIR.search(start):
         return _XML
