@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
-_WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['’][^\W_]+)?")
-_LIST_MARK = re.compile(r"\n[ \t]*(?:[-*•#+]|\(?\d{1,2}[.)])")
-WRAPPED_LINE_LENGTH = 60  # MIMIC wraps at about 78 characters; a shorter line was ended on purpose
+from ccl_assets.text.lines import LINE_END, Line
+from ccl_assets.text.sections import note_lines
+from ccl_assets.text.sentences import statement_begins
+
+MARKS = "\u0300-\u036f"
+HIDDEN = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"
+"""Characters that are not seen: soft hyphens, zero-width and direction marks, as a class of a regular expression."""
+
+_ASCII_WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:'[^\W_]+)?")
+_LETTER = rf"[^\W_][{MARKS}{HIDDEN}]*"
+_ANY_WORD = re.compile(rf"\d+(?:[.,]\d+)+|(?:{_LETTER})+(?:['’ʼ＇](?:{_LETTER})+)?")
+_NOT_SEEN = re.compile(f"[{HIDDEN}]")
+_TRAILING_HIDDEN = re.compile(f"[{HIDDEN}]+$")
+_HYPHENATED = re.compile(rf"[-‐‑]{LINE_END}[ \t]*")
+_PLAIN_GAPS = frozenset({" ", "-", ", ", "/"})
 
 
 class Break(IntEnum):
@@ -25,11 +39,12 @@ class NoteTokens:
     """The words of a text, parallel lists.
 
     Attributes:
-        words: Folded: lower case, no diacritics, no possessive ending.
+        words: Folded: lower case, no diacritics, no possessive ending, ligatures and hidden characters resolved.
         begins: First code point of each word in the raw text.
         ends: One past the last code point.
-        breaks: What stands before each word. The end of a statement is ``. ; ! ?``, a blank line, a list item, or a
-            line break after a line too short to have been wrapped. A colon or bar ends a phrase only.
+        breaks: What stands before each word. A statement ends at ``; ! ?``, at a full stop that is none of an abbreviation, at a
+            blank line, a list item, or a line end that does not come of wrapping. A colon, a bar, a bracket or a tab ends a
+            phrase only.
     """
 
     words: list[str]
@@ -38,50 +53,67 @@ class NoteTokens:
     breaks: list[Break]
 
 
-def tokenize(text: str) -> NoteTokens:
-    """Split a text into words."""
+def tokenize(text: str, vocabulary: Container[str] = (), lines: Sequence[Line] | None = None) -> NoteTokens:
+    """Split a text into words.
+
+    Args:
+        text: The note.
+        vocabulary: Folded words that are known: a word hyphenated at a line end is put together if it is among them.
+        lines: The lines of the text with those marked that go on, if they are known already.
+    """
     words: list[str] = []
     begins: list[int] = []
     ends: list[int] = []
-    breaks: list[Break] = []
-    previous_end = 0
-    for match in _WORD.finditer(text):
+    gaps: list[str] = []
+    previous = 0
+    pattern = _ASCII_WORD if text.isascii() else _ANY_WORD
+    for match in pattern.finditer(text):
         begin, end = match.span()
-        gap = text[previous_end:begin]
-        breaks.append(Break.NONE if gap in {" ", "-", ", ", "/"} else _break(text, gap, previous_end, begins, ends))
-        words.append(fold_word(match.group()))
+        raw = match.group()
+        word = fold_word(raw)
+        if not raw.isascii() and (hidden := _TRAILING_HIDDEN.search(raw)):
+            end -= hidden.end() - hidden.start()
+        gap = text[previous:begin]
+        if gap and gap[0] in "-‐‑" and _HYPHENATED.fullmatch(gap) and words and words[-1] + word in vocabulary:
+            words[-1] += word
+            ends[-1] = previous = end
+            continue
+        gaps.append(gap)
+        words.append(word)
         begins.append(begin)
         ends.append(end)
-        previous_end = end
+        previous = end
+    breaks = _breaks(text, gaps, words, begins, ends, lines)
     return NoteTokens(words, begins, ends, breaks)
 
 
 def fold_words(text: str) -> list[str]:
     """The folded words of a text, as :func:`tokenize` gives them."""
-    return [fold_word(word) for word in _WORD.findall(text)]
+    pattern = _ASCII_WORD if text.isascii() else _ANY_WORD
+    return [fold_word(word) for word in pattern.findall(text)]
 
 
 def fold_word(word: str) -> str:
     """Lower case, diacritics and possessive ending off: ``Sjögren's`` -> ``sjogren``."""
-    word = word.casefold()
-    if not word.isascii():
-        word = "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c)).replace("’", "'")
-    return word.removesuffix("'s")
+    return word.lower().removesuffix("'s") if word.isascii() else _fold_rare(word)
 
 
-def _break(text: str, gap: str, previous_end: int, begins: list[int], ends: list[int]) -> Break:
-    if not begins:
-        return Break.STATEMENT
-    if any(mark in gap for mark in ";!?"):
-        return Break.STATEMENT
-    # "E. coli", "St. Louis": a period behind one letter, or with no blank after it, ends nothing.
-    if (". " in gap and ends[-1] - begins[-1] > 1) or ".\n" in gap:
-        return Break.STATEMENT
-    if "\n" in gap:
-        if gap.count("\n") > 1 or _LIST_MARK.search(gap):
-            return Break.STATEMENT
-        line_end = previous_end + gap.index("\n")
-        line_begin = text.rfind("\n", 0, line_end) + 1
-        if line_end - line_begin < WRAPPED_LINE_LENGTH:
-            return Break.STATEMENT
-    return Break.PHRASE if any(mark in gap for mark in ":|•=") else Break.NONE
+@lru_cache(maxsize=10_000)
+def _fold_rare(word: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", _NOT_SEEN.sub("", word).casefold())
+    plain = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return re.sub("[’ʼ＇]", "'", plain).casefold().removesuffix("'s")
+
+
+def _breaks(
+    text: str, gaps: list[str], words: list[str], begins: list[int], ends: list[int], lines: Sequence[Line] | None
+) -> list[Break]:
+    breaks = [
+        Break.NONE
+        if gap in _PLAIN_GAPS or not any(mark in gap for mark in ":|•=\t–—") and "--" not in gap
+        else Break.PHRASE
+        for gap in gaps
+    ]
+    for position in statement_begins(text, gaps, words, begins, ends, note_lines(text) if lines is None else lines):
+        breaks[position] = Break.STATEMENT
+    return breaks

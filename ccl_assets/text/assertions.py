@@ -1,0 +1,229 @@
+"""What a note says of the conditions it names: whether they are present, whose they are, and when.
+
+Rules after NegEx (Chapman et al. 2001) and ConText (Harkema et al. 2009), over the layout of the note: lines, sections,
+sentences, lists, tables, boxes and signs. Offsets are end-exclusive code points of the raw note.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+
+from ccl_assets.text.lines import Line
+from ccl_assets.text.marks import marked, word_range
+from ccl_assets.text.note_tokens import Break, NoteTokens, tokenize
+from ccl_assets.text.relatives import said_of_relatives
+from ccl_assets.text.rule_files import LANGUAGES
+from ccl_assets.text.scopes import Statement, statements
+from ccl_assets.text.sections import Section, SectionKind, Sections, find_sections, note_lines
+from ccl_assets.text.triggers import Assertion, Direction, Rules, find_triggers, rules
+
+__all__ = ["Assertion", "NoteAssertions", "assert_note", "language_of"]
+
+_ORDER = (
+    Assertion.NEGATED,
+    Assertion.FAMILY,
+    Assertion.HYPOTHETICAL,
+    Assertion.RESOLVED,
+    Assertion.HISTORICAL,
+    Assertion.UNCERTAIN,
+)
+_BIT = {status: 1 << number for number, status in enumerate(_ORDER)}
+_OF_SECTION = {
+    SectionKind.FAMILY: Assertion.FAMILY,
+    SectionKind.IMMUNIZATIONS: Assertion.HYPOTHETICAL,
+    SectionKind.INSTRUCTIONS: Assertion.HYPOTHETICAL,
+    SectionKind.ALLERGIES: Assertion.HYPOTHETICAL,
+    SectionKind.PAST: Assertion.HISTORICAL,
+}
+_SPANISH = frozenset({"de", "la", "el", "que", "los", "las", "del", "se", "con", "una", "por", "sin", "paciente", "años"})
+_ENGLISH = frozenset({"the", "of", "and", "with", "was", "is", "to", "patient", "he", "she", "has", "no", "for", "denies"})
+
+
+class NoteAssertions:
+    """A note read for what it says of its conditions.
+
+    Attributes:
+        text: The raw note.
+        language: ``en`` or ``es``.
+        tokens: Its words.
+        lines: Its lines.
+        sections: Its sections.
+    """
+
+    def __init__(
+        self, text: str, language: str, tokens: NoteTokens, lines: list[Line], sections: Sections, flags: list[int]
+    ) -> None:
+        """Take a note as :func:`assert_note` read it."""
+        self.text = text
+        self.language = language
+        self.tokens = tokens
+        self.lines = lines
+        self.sections = sections
+        self._flags = flags
+
+    def status(self, begin: int, end: int) -> Assertion:
+        """What the note says of the condition at these offsets.
+
+        Where several hold, the first counts of: negated, family, hypothetical, resolved, historical, uncertain.
+        """
+        first = bisect_right(self.tokens.ends, begin)
+        last = max(first + 1, bisect_left(self.tokens.begins, end))
+        return self.status_of_words(first, last)
+
+    def status_of_words(self, first: int, last: int) -> Assertion:
+        """What the note says of a range of its words, end-exclusive."""
+        common = -1
+        for flags in self._flags[first:last]:
+            common &= flags
+        if common <= 0:
+            common = self._flags[first] if first < len(self._flags) and common == 0 else 0
+        for status in _ORDER:
+            if common & _BIT[status]:
+                return status
+        return Assertion.PRESENT
+
+    def section_at(self, offset: int) -> Section:
+        """The section an offset lies in."""
+        return self.sections.at(offset)
+
+    def statement_at(self, offset: int) -> tuple[int, int]:
+        """Offsets of the statement an offset lies in."""
+        word = max(0, bisect_right(self.tokens.begins, offset) - 1)
+        breaks = self.tokens.breaks
+        if not breaks:
+            return 0, len(self.text)
+        first = word
+        while first and breaks[first] is not Break.STATEMENT:
+            first -= 1
+        last = word
+        while last + 1 < len(breaks) and breaks[last + 1] is not Break.STATEMENT:
+            last += 1
+        return self.tokens.begins[first], self.tokens.ends[last]
+
+
+def assert_note(
+    text: str, language: str | None = None, spans: Iterable[tuple[int, int]] = (), tokens: NoteTokens | None = None
+) -> NoteAssertions:
+    """Read a note for what it says of its conditions.
+
+    Args:
+        text: The raw note.
+        language: ``en`` or ``es``; found out from its words where not given.
+        spans: Offsets of terms: a trigger within one is part of the term ("diabetes without complications").
+        tokens: The words of the note, if they are known already.
+
+    Raises:
+        ValueError: There are no rules for the language.
+    """
+    lines = note_lines(text)
+    if tokens is None:
+        tokens = tokenize(text, lines=lines)
+    if language is None:
+        language = language_of(tokens)
+    elif language not in LANGUAGES:
+        raise ValueError(f"there are no rules for language {language!r}; there are {', '.join(LANGUAGES)}")
+    sections = find_sections(text, lines)
+    flags = _flags(text, tokens, lines, sections, rules(language), spans)
+    return NoteAssertions(text, language, tokens, lines, sections, flags)
+
+
+def language_of(tokens: NoteTokens) -> str:
+    """The language whose commonest words stand oftener in a note; English where none does."""
+    words = tokens.words[:400]
+    spanish = sum(word in _SPANISH for word in words)
+    return "es" if spanish > sum(word in _ENGLISH for word in words) else "en"
+
+
+def _flags(
+    text: str, tokens: NoteTokens, lines: list[Line], sections: Sections, given: Rules, spans: Iterable[tuple[int, int]]
+) -> list[int]:
+    """For each word a bit for each status that holds of it."""
+    words, begins, ends = tokens.words, tokens.begins, tokens.ends
+    flags = [0] * len(words)
+    in_term = [False] * len(words)
+    for first, last in spans:
+        for position in range(bisect_right(ends, first), bisect_left(begins, last)):
+            in_term[position] = True
+    gaps = [text[end:begin] for end, begin in zip([0, *ends], begins, strict=False)]
+    is_begin = [kind is Break.STATEMENT for kind in tokens.breaks]
+    for section in sections:
+        for offset in (section.begin, section.body):
+            position = bisect_left(begins, offset)
+            if section.title and position < len(begins):
+                is_begin[position] = True
+    relatives = given.relatives["relative"]
+    carried = 0
+    for begin, end in statements(is_begin):
+        statement = Statement(words, gaps, begin, end, given, in_term)
+        is_item = bool(carried) and _is_item(text, begins[begin], gaps[begin])
+        if carried and not is_item:
+            carried = 0
+        for position in range(begin, end) if carried else ():
+            flags[position] |= carried
+        for found in find_triggers(words, begin, end, given):
+            if any(in_term[found.begin : found.end]):
+                continue
+            for status, direction in found.says:
+                for position in statement.reach(found.begin, found.end, direction):
+                    flags[position] |= _BIT[status]
+                if found.end == end and direction is Direction.FORWARD and _introduces(text, ends[end - 1]):
+                    carried |= _BIT[status]
+        if not relatives.isdisjoint(words[begin:end]):
+            for position in said_of_relatives(text, statement, begins, ends):
+                flags[position] |= _BIT[Assertion.FAMILY]
+        _ask(text, begins, ends, begin, end, flags)
+        _date(statement, flags)
+    for first, last, status in marked(text, lines, given):
+        for position in word_range(begins, first, last):
+            flags[position] |= _BIT[status]
+    for section in sections:
+        if (holds := _OF_SECTION.get(section.kind)) is not None:
+            for position in word_range(begins, section.body, section.end):
+                flags[position] |= _BIT[holds]
+    return flags
+
+
+def _is_item(text: str, offset: int, gap: str) -> bool:
+    """Whether a statement is an item of a list: begun by a mark, or on the line right below."""
+    lead = gap.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\x85", "\n")
+    return lead.count("\n") == 1 or "•" in gap or ";" in gap
+
+
+def _introduces(text: str, offset: int) -> bool:
+    """Whether a colon ends the line: what a list below is an answer to."""
+    rest = text[offset : offset + 12].splitlines()
+    return bool(rest) and rest[0].strip(" *_") == ":"
+
+
+def _ask(text: str, begins: list[int], ends: list[int], begin: int, end: int, flags: list[int]) -> None:
+    """A question asserts nothing: "?pneumonia", "pneumonia?"."""
+    after = text[ends[end - 1] : ends[end - 1] + 2]
+    if after[:1] == "?" and not after[1:2].isalnum():
+        for position in range(begin, end):
+            flags[position] |= _BIT[Assertion.UNCERTAIN]
+    for position in range(begin, end):
+        lead = text[max(0, begins[position] - 2) : begins[position]]
+        if lead.endswith(("?", "¿? ", "? ")) and text[max(0, begins[position] - 3) : begins[position]].rstrip("? ") != text[
+            max(0, begins[position] - 3) : begins[position]
+        ]:
+            if position == begin and lead.endswith("? ") and begins[position] > 2 and text[begins[position] - 3].isalnum():
+                continue
+            for place in range(position, min(end, position + 6)):
+                if place > position and text[ends[place - 1] : begins[place]].strip() not in {"", "-", "/"}:
+                    break
+                flags[place] |= _BIT[Assertion.UNCERTAIN]
+
+
+def _date(statement: Statement, flags: list[int]) -> None:
+    """A condition with the year it was: "pneumonia in 2010"."""
+    words = statement.words
+    for position in range(statement.begin + 1, statement.end):
+        word = words[position]
+        if len(word) == 4 and word.isdigit() and word[:2] in {"19", "20"} and words[position - 1] in {"in", "en", "circa"}:
+            before = words[max(statement.begin, position - 4) : position - 1]
+            if {"since", "diagnosed", "dx", "until", "started", "desde", "diagnosticado", "diagnosticada"}.isdisjoint(before):
+                for place in statement.reach(position - 1, position + 1, Direction.BACKWARD):
+                    flags[place] |= _BIT[Assertion.HISTORICAL]
+
+

@@ -1,0 +1,90 @@
+"""Words of a note that tell what a relative has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ccl_assets.text.scopes import Statement
+from ccl_assets.text.triggers import Direction
+
+_REACH = 8
+_IN = frozenset({"in", "en"})
+_OF = frozenset({"of", "de"})
+
+
+def said_of_relatives(text: str, statement: Statement, begins: list[int], ends: list[int]) -> Iterator[int]:
+    """Positions of the words that tell what a relative has."""
+    groups = statement.rules.relatives
+    words = statement.words
+    for position in range(statement.begin, statement.end):
+        if words[position] not in groups["relative"] or statement.terms[position]:
+            continue
+        if _is_owned(statement, position):
+            yield from statement.reach(_owner_begin(statement, position), position + 1, Direction.BACKWARD)
+        yield from _forward(text, statement, position, begins, ends)
+
+
+def _forward(text: str, statement: Statement, relative: int, begins: list[int], ends: list[int]) -> Iterator[int]:
+    groups = statement.rules.relatives
+    words = statement.words
+    after = relative + 1
+    if after >= statement.end:
+        return
+    gap = statement.gaps[after]
+    is_first = _leads(statement, relative)
+    if is_first and (":" in gap or "=" in gap or gap.strip() in {"-", "--", "–", "—", "|"} and gap != "-" or "(" in gap):
+        yield from range(after, statement.end)
+        return
+    if text[begins[relative] : ends[relative]].lower().endswith(("'s", "’s")) and words[after] not in groups["reports"]:
+        if words[after] not in groups["relative"] and words[after] not in {"side", "house", "office", "name", "day"}:
+            yield from statement.reach(relative, after, Direction.NEAR)
+            if words[after] in groups["has"]:
+                yield from statement.reach(relative, after + 1, Direction.FORWARD)
+        return
+    if is_first and gap.strip() == "," and relative == statement.begin:
+        yield from range(after, statement.end)
+        return
+    seen = False
+    for position in range(after, min(statement.end, after + _REACH)):
+        word = words[position]
+        if word in groups["reports"]:
+            return
+        if word in groups["has"]:
+            seen = True
+            if position + 1 < statement.end and words[position + 1] in groups["reports"]:
+                return
+            yield from statement.reach(relative, position + 1, Direction.FORWARD)
+            return
+        if word in groups["relative"] or word in groups["between"] or word.isdigit():
+            continue
+        break
+    if not seen and any(words[place] in {"is", "was", "are", "were"} for place in range(after, min(statement.end, after + 2))):
+        yield from range(after, min(statement.end, after + 4))
+
+
+def _leads(statement: Statement, relative: int) -> bool:
+    """Whether the relative is the first thing said: "Mother: migraine", "Maternal aunt - asthma"."""
+    groups = statement.rules.relatives
+    return all(
+        word in groups["owner"] or word in groups["relative"] or word.isdigit() or word in {"and", "of", "deceased"}
+        for word in statement.words[statement.begin : relative]
+    )
+
+
+def _is_owned(statement: Statement, relative: int) -> bool:
+    """Whether a condition may stand before the relative: "asthma in her sister"."""
+    begin = _owner_begin(statement, relative)
+    return begin > statement.begin and statement.words[begin] in _IN
+
+
+def _owner_begin(statement: Statement, relative: int) -> int:
+    position = relative - 1
+    groups = statement.rules.relatives
+    while position > statement.begin and (
+        statement.words[position] in groups["owner"]
+        or statement.words[position] in groups["relative"]
+        or statement.words[position] in _OF
+        or statement.words[position] in {"and", "y"}
+    ):
+        position -= 1
+    return position if statement.words[position] in _IN else relative
