@@ -9,8 +9,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
+from os.path import commonprefix
 from typing import Any
 
+from ccl_assets.coding.masking_terms import field_phrases, masking_terms
 from ccl_assets.text.note_tokens import fold_words
 
 MIN_TERM_LENGTH = 4
@@ -80,26 +82,33 @@ class TermTable:
     has the term by default before those that merely include it. Dropped as well: terms of manifestation codes ("in
     diseases classified elsewhere", never coded alone), terms under four characters and single generic words. A term
     printed in capitals only (an acronym, "PRES") matches capitals only.
+
+    Masks are phrases without a code that take their words from the terms inside (``masking_terms.py``).
     """
 
-    def __init__(self, codes: Mapping[str, str], acronyms: frozenset[str]) -> None:
-        """Wrap folded terms with their code."""
+    def __init__(
+        self, codes: Mapping[str, str], acronyms: frozenset[str], masks: Mapping[str, str] | None = None
+    ) -> None:
+        """Wrap folded terms with their code, and masks with what the codes inside may begin with."""
         self._codes = codes
         self._acronyms = acronyms
-        lengths: dict[str, set[int]] = defaultdict(set)
-        for term in codes:
-            words = term.split(" ")
-            if len(words) > 1:
-                lengths[f"{words[0]} {words[1]}"].add(len(words))
-        self._lengths = {head: tuple(sorted(found, reverse=True)) for head, found in lengths.items()}
+        self._masks = masks or {}
+        self._lengths = _lengths(codes)
+        self._mask_lengths = _lengths(self._masks)
+        self.vocabulary = frozenset(word for term in codes for word in term.split(" "))
 
     @classmethod
-    def from_pairs(cls, pairs: Iterable[Mapping[str, Any]]) -> TermTable:
-        """Build the table from rows of ``gold/pairs``; rows that are not ``direct`` are left out.
+    def from_pairs(cls, pairs: Iterable[Mapping[str, Any]], titles: Mapping[str, str] | None = None) -> TermTable:
+        """Build the table from rows of ``gold/pairs``; only ``direct`` ones give codes.
 
-        A term reached by expansion does not say the 7th character or subdivision that its code adds.
+        A term reached by expansion does not say the 7th character or subdivision that its code adds: it masks.
+
+        Args:
+            pairs: The rows.
+            titles: Title per code, headers included.
         """
-        direct = [row for row in pairs if row["expansion"] == "direct"]
+        rows = list(pairs)
+        direct = [row for row in rows if row["expansion"] == "direct"]
         manifestations = {
             row["code"] for row in direct if row["source"] == "title" and _MANIFESTATION.search(row["evidence"])
         }
@@ -118,7 +127,13 @@ class TermTable:
                 claims[term][code] = min(rank, claims[term].get(code, rank))
                 (acronyms if len(words) == 1 and form.isupper() else printed_otherwise).add(term)
         codes = {term: code for term, ranks in claims.items() if (code := _resolve(ranks)) is not None}
-        return cls(codes, frozenset(acronyms - printed_otherwise) & codes.keys())
+        masks = masking_terms(rows, titles or {})
+        for term, ranks in claims.items():
+            if term not in codes and " " in term:
+                masks.setdefault(term, commonprefix(list(ranks)))
+        for term in codes.keys() & masks.keys() - set(field_phrases()):
+            del masks[term]
+        return cls(codes, frozenset(acronyms - printed_otherwise) & codes.keys(), masks)
 
     def __len__(self) -> int:
         return len(self._codes)
@@ -135,6 +150,16 @@ class TermTable:
         code = self._codes.get(words[start])
         return None if code is None else (code, 1)
 
+    def longest_mask(self, words: Sequence[str], start: int, stop: int) -> tuple[str, int] | None:
+        """Beginning of the codes that may stand inside, and word count, of the longest mask that begins at ``start``."""
+        if start + 1 < stop:
+            for length in self._mask_lengths.get(f"{words[start]} {words[start + 1]}", ()):
+                if start + length <= stop:
+                    stem = self._masks.get(" ".join(words[start : start + length]))
+                    if stem is not None:
+                        return stem, length
+        return None
+
     def needs_capitals(self, term: str) -> bool:
         """Whether a folded term is an acronym."""
         return term in self._acronyms
@@ -144,3 +169,13 @@ def _resolve(ranks: Mapping[str, FormRank]) -> str | None:
     best = min(ranks.values())
     claimants = [code for code, rank in ranks.items() if rank is best]
     return claimants[0] if len(claimants) == 1 else None
+
+
+def _lengths(terms: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    """Lengths of the terms of several words by their first two."""
+    lengths: dict[str, set[int]] = defaultdict(set)
+    for term in terms:
+        words = term.split(" ")
+        if len(words) > 1:
+            lengths[f"{words[0]} {words[1]}"].add(len(words))
+    return {head: tuple(sorted(found, reverse=True)) for head, found in lengths.items()}

@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from ccl_assets.answers.coding_format import CodeEntry, parse_coding
 from ccl_assets.coding.code_repair import CodeRepair
+from ccl_assets.coding.encounter_setting import DEFAULT_SETTING, Setting
 from ccl_assets.text.grounding import ground_span
 
 NO_EVIDENCE = "none"
@@ -52,12 +53,14 @@ class NoteToCode:
         text: The raw note.
         is_restricted: The text may not leave this host.
         human_evidence: Human-marked spans; read by systems that code given evidence, ignored by the others.
+        setting: Whether the patient was an inpatient, which decides on uncertain diagnoses.
     """
 
     document_id: str
     text: str
     is_restricted: bool = False
     human_evidence: tuple[HumanSpan, ...] = ()
+    setting: Setting = DEFAULT_SETTING
 
 
 @dataclass(frozen=True)

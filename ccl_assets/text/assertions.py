@@ -22,6 +22,7 @@ __all__ = ["Assertion", "NoteAssertions", "assert_note", "language_of"]
 
 _ORDER = (
     Assertion.NEGATED,
+    Assertion.OTHER_PERSON,
     Assertion.FAMILY,
     Assertion.HYPOTHETICAL,
     Assertion.RESOLVED,
@@ -65,7 +66,7 @@ class NoteAssertions:
     def status(self, begin: int, end: int) -> Assertion:
         """What the note says of the condition at these offsets.
 
-        Where several hold, the first counts of: negated, family, hypothetical, resolved, historical, uncertain.
+        Where several hold, the first counts of: negated, other person, family, hypothetical, resolved, historical, uncertain.
         """
         first = bisect_right(self.tokens.ends, begin)
         last = max(first + 1, bisect_left(self.tokens.begins, end))
@@ -141,10 +142,10 @@ def _flags(
     """For each word a bit for each status that holds of it."""
     words, begins, ends = tokens.words, tokens.begins, tokens.ends
     flags = [0] * len(words)
-    in_term = [False] * len(words)
-    for first, last in spans:
+    in_term = [0] * len(words)
+    for number, (first, last) in enumerate(spans, start=1):
         for position in range(bisect_right(ends, first), bisect_left(begins, last)):
-            in_term[position] = True
+            in_term[position] = number
     gaps = [text[end:begin] for end, begin in zip([0, *ends], begins, strict=False)]
     is_begin = [kind is Break.STATEMENT for kind in tokens.breaks]
     for section in sections:
@@ -152,7 +153,7 @@ def _flags(
             position = bisect_left(begins, offset)
             if section.title and position < len(begins):
                 is_begin[position] = True
-    relatives = given.relatives["relative"]
+    relatives = given.relatives["relative"] | given.relatives["other"]
     carried = 0
     for begin, end in statements(is_begin):
         statement = Statement(words, gaps, begin, end, given, in_term)
@@ -170,8 +171,8 @@ def _flags(
                 if found.end == end and direction is Direction.FORWARD and _introduces(text, ends[end - 1]):
                     carried |= _BIT[status]
         if not relatives.isdisjoint(words[begin:end]):
-            for position in said_of_relatives(text, statement, begins, ends):
-                flags[position] |= _BIT[Assertion.FAMILY]
+            for position, status in said_of_relatives(text, statement, begins, ends):
+                flags[position] |= _BIT[status]
         _ask(text, begins, ends, begin, end, flags)
         _date(statement, flags)
     for first, last, status in marked(text, lines, given):

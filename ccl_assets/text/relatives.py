@@ -1,27 +1,35 @@
-"""Words of a note that tell what a relative has."""
+"""Words of a note that tell what a relative or another person has."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from ccl_assets.text.scopes import Statement
-from ccl_assets.text.triggers import Direction
+from ccl_assets.text.triggers import Assertion, Direction
 
 _REACH = 8
 _IN = frozenset({"in", "en"})
 _OF = frozenset({"of", "de"})
 
 
-def said_of_relatives(text: str, statement: Statement, begins: list[int], ends: list[int]) -> Iterator[int]:
-    """Positions of the words that tell what a relative has."""
+def said_of_relatives(text: str, statement: Statement, begins: list[int], ends: list[int]) -> Iterator[tuple[int, Assertion]]:
+    """Positions of the words that tell what a relative or another person has, and which of the two."""
     groups = statement.rules.relatives
     words = statement.words
     for position in range(statement.begin, statement.end):
-        if words[position] not in groups["relative"] or statement.terms[position]:
+        if statement.terms[position]:
+            continue
+        if words[position] in groups["relative"]:
+            status = Assertion.FAMILY
+        elif words[position] in groups["other"]:
+            status = Assertion.OTHER_PERSON
+        else:
             continue
         if _is_owned(statement, position):
-            yield from statement.reach(_owner_begin(statement, position), position + 1, Direction.BACKWARD)
-        yield from _forward(text, statement, position, begins, ends)
+            for word in statement.reach(_owner_begin(statement, position), position + 1, Direction.BACKWARD):
+                yield word, status
+        for word in _forward(text, statement, position, begins, ends):
+            yield word, status
 
 
 def _forward(text: str, statement: Statement, relative: int, begins: list[int], ends: list[int]) -> Iterator[int]:

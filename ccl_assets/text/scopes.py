@@ -29,7 +29,7 @@ class Statement:
         begin: First word of the statement.
         end: One past the last.
         rules: The rules of the language.
-        terms: Words that are part of a term, which no verb or conjunction within ends.
+        terms: Number of the term a word is part of, 0 for none; no verb or conjunction within one ends a scope.
     """
 
     words: Sequence[str]
@@ -37,7 +37,7 @@ class Statement:
     begin: int
     end: int
     rules: Rules
-    terms: Sequence[bool]
+    terms: Sequence[int]
     _depths: list[int] = field(default_factory=list)
 
     def depth(self, position: int) -> int:
@@ -99,7 +99,7 @@ class Statement:
                 break
             if position > begin and ("|" in gap or "\t" in gap) and has_content:
                 break
-            if not in_term or not (position and self.terms[position - 1]):
+            if not (in_term and position and self.terms[position - 1] == in_term):
                 if has_content and word in self.rules.scope_ends and not in_term:
                     break
                 is_verb = word in self.rules.verbs and not in_term
@@ -142,10 +142,10 @@ class Statement:
         for position in range(begin, min(self.end, begin + _NEAR_WORDS)):
             gap = self.gaps[position]
             if any(mark in gap for mark in ",;:()|\t") or self.words[position] in self.rules.verbs | _AND | self.rules.scope_ends:
-                if not self.terms[position] or not self.terms[position - 1]:
+                if not self.terms[position] or self.terms[position - 1] != self.terms[position]:
                     break
             found.append(position)
-        while found and found[-1] + 1 < self.end and self.terms[found[-1]] and self.terms[found[-1] + 1]:
+        while found and found[-1] + 1 < self.end and self.terms[found[-1]] and self.terms[found[-1] + 1] == self.terms[found[-1]]:
             found.append(found[-1] + 1)
         return found
 

@@ -17,6 +17,7 @@ class Assertion(StrEnum):
     PRESENT = "present"
     NEGATED = "negated"
     FAMILY = "family"
+    OTHER_PERSON = "other_person"
     HYPOTHETICAL = "hypothetical"
     RESOLVED = "resolved"
     HISTORICAL = "historical"
