@@ -35,13 +35,18 @@ def masking_terms(pairs: Iterable[Mapping[str, Any]], titles: Mapping[str, str])
         pairs: Rows of ``gold/pairs``; those that are ``direct`` have codes of their own and count only cut short.
         titles: Title per code, headers included.
     """
-    claims: dict[str, list[str]] = {}
+    stems: dict[str, str] = {}
     for code, phrase in _phrases(pairs, titles):
-        for form in _forms(phrase):
+        stem = stems.get(phrase)
+        if stem is None or not code.startswith(stem):
+            stems[phrase] = code if stem is None else commonprefix((code, stem))
+    masks: dict[str, str] = {}
+    for phrase, stem in stems.items():
+        for form in _forms(phrase) if phrase.count(" ") < 2 * _MOST_WORDS else ():
             words = fold_words(form)
             if 1 < len(words) <= _MOST_WORDS:
-                claims.setdefault(" ".join(words), []).append(code)
-    masks = {term: commonprefix(codes).rstrip(".") for term, codes in claims.items()}
+                term = " ".join(words)
+                masks[term] = commonprefix((masks.get(term, stem), stem))
     for phrase in field_phrases():
         masks[phrase] = ""
     return masks

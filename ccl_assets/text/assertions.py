@@ -37,6 +37,7 @@ _OF_SECTION = {
     SectionKind.ALLERGIES: Assertion.HYPOTHETICAL,
     SectionKind.PAST: Assertion.HISTORICAL,
 }
+_YES = frozenset({"yes", "y", "si", "sí", "yeah", "yep", "present", "positive"})
 _SPANISH = frozenset({"de", "la", "el", "que", "los", "las", "del", "se", "con", "una", "por", "sin", "paciente", "años"})
 _ENGLISH = frozenset({"the", "of", "and", "with", "was", "is", "to", "patient", "he", "she", "has", "no", "for", "denies"})
 
@@ -104,7 +105,13 @@ class NoteAssertions:
 
 
 def assert_note(
-    text: str, language: str | None = None, spans: Iterable[tuple[int, int]] = (), tokens: NoteTokens | None = None
+    text: str,
+    language: str | None = None,
+    spans: Iterable[tuple[int, int]] = (),
+    *,
+    tokens: NoteTokens | None = None,
+    lines: list[Line] | None = None,
+    spans_only: bool = False,
 ) -> NoteAssertions:
     """Read a note for what it says of its conditions.
 
@@ -113,11 +120,14 @@ def assert_note(
         language: ``en`` or ``es``; found out from its words where not given.
         spans: Offsets of terms: a trigger within one is part of the term ("diabetes without complications").
         tokens: The words of the note, if they are known already.
+        lines: Its lines with those marked that go on, if they are known already.
+        spans_only: Only the spans will be asked for: sentences without one are passed over, which takes half the time.
 
     Raises:
         ValueError: There are no rules for the language.
     """
-    lines = note_lines(text)
+    if lines is None:
+        lines = note_lines(text)
     if tokens is None:
         tokens = tokenize(text, lines=lines)
     if language is None:
@@ -125,7 +135,7 @@ def assert_note(
     elif language not in LANGUAGES:
         raise ValueError(f"there are no rules for language {language!r}; there are {', '.join(LANGUAGES)}")
     sections = find_sections(text, lines)
-    flags = _flags(text, tokens, lines, sections, rules(language), spans)
+    flags = _flags(text, tokens, lines, sections, rules(language), spans, spans_only)
     return NoteAssertions(text, language, tokens, lines, sections, flags)
 
 
@@ -137,8 +147,9 @@ def language_of(tokens: NoteTokens) -> str:
 
 
 def _flags(
-    text: str, tokens: NoteTokens, lines: list[Line], sections: Sections, given: Rules, spans: Iterable[tuple[int, int]]
-) -> list[int]:
+    text: str, tokens: NoteTokens, lines: list[Line], sections: Sections, given: Rules,
+    spans: Iterable[tuple[int, int]], spans_only: bool,
+) -> list[int]:  # fmt: skip
     """For each word a bit for each status that holds of it."""
     words, begins, ends = tokens.words, tokens.begins, tokens.ends
     flags = [0] * len(words)
@@ -151,12 +162,16 @@ def _flags(
     for section in sections:
         for offset in (section.begin, section.body):
             position = bisect_left(begins, offset)
-            if section.title and position < len(begins):
+            is_known = section.kind is not SectionKind.OTHER or offset == section.begin
+            if section.title and is_known and position < len(begins):
                 is_begin[position] = True
     relatives = given.relatives["relative"] | given.relatives["other"]
+    asks = "?" in text
     carried = 0
     for begin, end in statements(is_begin):
         statement = Statement(words, gaps, begin, end, given, in_term)
+        if spans_only and not carried and not any(in_term[begin:end]) and not _introduces(text, ends[end - 1]):
+            continue
         is_item = bool(carried) and _is_item(text, begins[begin], gaps[begin])
         if carried and not is_item:
             carried = 0
@@ -173,7 +188,8 @@ def _flags(
         if not relatives.isdisjoint(words[begin:end]):
             for position, status in said_of_relatives(text, statement, begins, ends):
                 flags[position] |= _BIT[status]
-        _ask(text, begins, ends, begin, end, flags)
+        if asks:
+            _ask(text, begins, ends, begin, end, flags)
         _date(statement, flags)
     for first, last, status in marked(text, lines, given):
         for position in word_range(begins, first, last):
@@ -200,7 +216,8 @@ def _introduces(text: str, offset: int) -> bool:
 def _ask(text: str, begins: list[int], ends: list[int], begin: int, end: int, flags: list[int]) -> None:
     """A question asserts nothing: "?pneumonia", "pneumonia?"."""
     after = text[ends[end - 1] : ends[end - 1] + 2]
-    if after[:1] == "?" and not after[1:2].isalnum():
+    answer = end < len(begins) and text[begins[end] : ends[end]].casefold() in _YES
+    if after[:1] == "?" and not after[1:2].isalnum() and not answer:
         for position in range(begin, end):
             flags[position] |= _BIT[Assertion.UNCERTAIN]
     for position in range(begin, end):

@@ -17,6 +17,7 @@ _BOX = re.compile(r"\[\s?([xX✓✗*_]?)\s?\]|\(\s([xX✓]?)\s?\)|\(([xX✓])\)|
 _YES = frozenset({"yes", "y", "si", "present", "positive", "true"})
 _NO = frozenset({"no", "n", "none", "absent", "negative", "never", "false", "denies"})
 _CHECKED = frozenset({"x", "✓", "✔", "•", "*"})
+_CSV = re.compile(r"[^,.;:]+(?:,[^\s,.;:][^,.;:]*)+")
 _RULE_LINE = re.compile(r"[\s|:+=-]*[-=]{2,}[\s|:+=-]*")
 _VALUE_END = re.compile(r"[.;,(\[\n\r|\t]|\s[-–—]+\s|\s{2,}")
 _VALUE_EXTRAS = frozenset(
@@ -36,7 +37,7 @@ def marked(text: str, lines: Sequence[Line], rules: Rules) -> Iterator[tuple[int
             yield from _boxes(raw, line.begin, rules)
         if "-" in raw or "–" in raw or "−" in raw:
             yield from _signs(raw, line.begin)
-        if ":" in raw or "=" in raw or " - " in raw or "–" in raw or "?" in raw or "..." in raw:
+        if ":" in raw or "=" in raw or " - " in raw or "–" in raw or "?" in raw or ";" in raw or "..." in raw or "…" in raw:
             yield from _values(raw, line.begin, rules)
         cells = _cells(raw, line.begin)
         if len(cells) > 1:
@@ -66,7 +67,7 @@ def _status(value: str, rules: Rules) -> Assertion | None:
 
 def _values(raw: str, offset: int, rules: Rules) -> Iterator[tuple[int, int, Assertion]]:
     """``Asthma: No``, ``Asthma - none``, ``Asthma? No``, ``Asthma ... no``."""
-    for sign in re.finditer(r"[:=?]|\s[-–—]+\s|\.{2,}|…", raw):
+    for sign in re.finditer(r"[:=?;]|\s[-–—]+\s|\.{2,}|…", raw):
         if raw[sign.end() : sign.end() + 1] not in {" ", "\t", "\u00a0", ""} and sign.group() not in {":", "="} and not sign.group().isspace():
             if not sign.group()[-1:].isspace() and not sign.group().startswith("."):
                 continue
@@ -152,6 +153,8 @@ def _cells(raw: str, offset: int) -> list[Range]:
         edges = [match.span() for match in re.finditer(r"\|", raw)]
     elif "\t" in raw.strip("\t"):
         edges = [match.span() for match in re.finditer(r"\t+", raw)]
+    elif _CSV.fullmatch(raw):
+        edges = [match.span() for match in re.finditer(",", raw)]
     elif "   " in raw.strip():
         edges = [match.span() for match in re.finditer(r"\s{3,}", raw)]
     else:

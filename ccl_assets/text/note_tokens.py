@@ -23,6 +23,7 @@ _ANY_WORD = re.compile(rf"\d+(?:[.,]\d+)+|(?:{_LETTER})+(?:['’ʼ＇](?:{_LETTE
 _NOT_SEEN = re.compile(f"[{HIDDEN}]")
 _TRAILING_HIDDEN = re.compile(f"[{HIDDEN}]+$")
 _HYPHENATED = re.compile(rf"[-‐‑]{LINE_END}[ \t]*")
+_PHRASE_END = re.compile(r"[:|•=\t–—]|--")
 _PLAIN_GAPS = frozenset({" ", "-", ", ", "/"})
 
 
@@ -110,7 +111,7 @@ def _breaks(
 ) -> list[Break]:
     breaks = [
         Break.NONE
-        if gap in _PLAIN_GAPS or not any(mark in gap for mark in ":|•=\t–—") and "--" not in gap
+        if gap in _PLAIN_GAPS or not _PHRASE_END.search(gap)
         else Break.PHRASE
         for gap in gaps
     ]

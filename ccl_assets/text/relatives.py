@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ccl_assets.text.scopes import Statement
 from ccl_assets.text.triggers import Assertion, Direction
 
+_LEADS = re.compile(r"[(\[:=|\t]\s*$|\s[-–—]+\s*$|^[–—]")
+_ENDS = re.compile(r"\s*(?:[)\],;|\t.(]|\s[-–—])")
 _REACH = 8
 _IN = frozenset({"in", "en"})
 _OF = frozenset({"of", "de"})
@@ -28,6 +31,8 @@ def said_of_relatives(text: str, statement: Statement, begins: list[int], ends: 
         if _is_owned(statement, position):
             for word in statement.reach(_owner_begin(statement, position), position + 1, Direction.BACKWARD):
                 yield word, status
+        for word in _named_behind(statement, position):
+            yield word, status
         for word in _forward(text, statement, position, begins, ends):
             yield word, status
 
@@ -59,6 +64,8 @@ def _forward(text: str, statement: Statement, relative: int, begins: list[int], 
             return
         if word in groups["has"]:
             seen = True
+            if words[position - 1] in {"and", "y"}:  # "lives with her husband and has gout"
+                return
             if position + 1 < statement.end and words[position + 1] in groups["reports"]:
                 return
             yield from statement.reach(relative, position + 1, Direction.FORWARD)
@@ -83,6 +90,25 @@ def _is_owned(statement: Statement, relative: int) -> bool:
     """Whether a condition may stand before the relative: "asthma in her sister"."""
     begin = _owner_begin(statement, relative)
     return begin > statement.begin and statement.words[begin] in _IN
+
+
+def _named_behind(statement: Statement, relative: int) -> list[int]:
+    """What stands before a relative named alone: "migraine (mother)", "migraine: mother and aunt", "asthma - sister"."""
+    groups = statement.rules.relatives
+    begin, end = relative, relative + 1
+    while begin > statement.begin and statement.words[begin - 1] in groups["owner"] | groups["relative"] and _is_close(statement, begin):
+        begin -= 1
+    while end < statement.end and statement.words[end] in groups["relative"] | {"and", "y", "s"}:
+        end += 1
+    if begin == statement.begin or not _LEADS.search(statement.gaps[begin]):
+        return []
+    if end < statement.end and not _ENDS.match(statement.gaps[end]):
+        return []
+    return statement.reach(begin, end, Direction.BACKWARD)
+
+
+def _is_close(statement: Statement, position: int) -> bool:
+    return statement.gaps[position].strip() in {"", ",", "/", "-"}
 
 
 def _owner_begin(statement: Statement, relative: int) -> int:

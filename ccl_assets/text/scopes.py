@@ -13,7 +13,7 @@ _AND = frozenset({"and", "y", "e"})
 _OR = frozenset({"or", "nor", "o", "u", "ni", "and/or"})
 _FUNCTION_WORDS = frozenset(
     {"that", "he", "she", "they", "it", "the", "patient", "pt", "a", "an", "any", "known", "ever", "currently", "of", "to", "s"}
-    | {"his", "her", "there", "this", "being", "be", "having", "been", "recent", "has", "had", "have", "el", "la", "que", "se"}
+    | {"his", "her", "there", "this", "being", "be", "having", "been", "recent", "has", "had", "have", "positive", "diagnosed", "treated", "tested", "el", "la", "que", "se"}
 )
 _BE = frozenset({"is", "was", "are", "were", "be", "been", "es", "fue", "son", "fueron"})
 _FOR = frozenset({"for", "para"})
@@ -141,7 +141,7 @@ class Statement:
         found = []
         for position in range(begin, min(self.end, begin + _NEAR_WORDS)):
             gap = self.gaps[position]
-            if any(mark in gap for mark in ",;:()|\t") or self.words[position] in self.rules.verbs | _AND | self.rules.scope_ends:
+            if any(mark in gap for mark in ",;:()|\t") or "  " in gap or self.words[position] in self.rules.verbs | _AND | self.rules.scope_ends:
                 if not self.terms[position] or self.terms[position - 1] != self.terms[position]:
                     break
             found.append(position)
@@ -205,7 +205,8 @@ class Statement:
         return self.gaps[begin].strip() != "" and (end >= self.end or self._ends_part(end))
 
     def _has_verb_before(self, position: int) -> bool:
-        return any(self.words[place] in self.rules.verbs or self.words[place] == "with" for place in range(self.begin, position))
+        said = self.rules.verbs | self.rules.predicates
+        return any(self.words[place] in said or self.words[place] == "with" for place in range(self.begin, position))
 
 
 _PLURAL = frozenset({"were", "are", "both", "all", "son", "fueron", "eran", "han"})

@@ -43,8 +43,6 @@ class SectionKind(StrEnum):
 LEFT_OUT = frozenset({SectionKind.FAMILY, SectionKind.IMMUNIZATIONS, SectionKind.INSTRUCTIONS, SectionKind.ALLERGIES})
 """Kinds whose conditions are not the patient's present ones."""
 
-_ENDS_WITH_LINE = frozenset({SectionKind.FAMILY, SectionKind.IMMUNIZATIONS, SectionKind.ALLERGIES})
-
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -101,6 +99,7 @@ _MARKS = " \t*_#=~]>}\"'"
 _REMARK = re.compile(r"\([^()]*\)?|\[[^\[\]]*\]?|<[^<>]*>?")
 _DATE = re.compile(r"\b\d{1,4}[-/.]\d{1,2}(?:[-/.]\d{2,4})?\b|\b\d{1,2}:\d{2}\b|\b(?:19|20)\d\d\b")
 _LETTERS = re.compile(r"[^\W\d_]+")
+_WORDS = re.compile(r"[^\W_]+")
 _CAPS = re.compile(r"[A-Z][A-Z0-9/&()' ,.-]{2,120}")
 _TITLE = re.compile(r"[A-Z][\w/&()'’-]*(?: (?:[A-Z(][\w/&()'’-]*|and|of|the|for|to|in|on|or|with|&|/)){0,7}")
 _DASH = re.compile(r"\s+[-–—]+\s+|\s*[–—]+\s*")
@@ -137,6 +136,7 @@ def note_lines(text: str) -> list[Line]:
     return wrapped_lines(text, word_set("joints"), lambda line: _line_head(line, 0, True, True) is not None)
 
 
+@lru_cache(maxsize=4096)
 def fold_name(name: str) -> str:
     """A head's name as it is compared: letters only, lower case, without remarks, dates and words that add nothing."""
     name = _DATE.sub(" ", _REMARK.sub(" ", name))
@@ -304,9 +304,13 @@ def _stays_within(section: _Head, head: _Head, raw: str, after_blank: bool) -> b
 
 def _has_ended(section: _Head, seen_content: bool, may_end: bool, line: str) -> bool:
     """Whether a section without a head below it ends before this line."""
-    if section.kind not in _ENDS_WITH_LINE or not seen_content or not may_end:
+    if not seen_content or not may_end:
         return False
-    return not (section.kind is SectionKind.FAMILY and _mentions_relative(line))
+    if section.kind is SectionKind.FAMILY:
+        return not _mentions_relative(line)
+    if section.kind is SectionKind.INSTRUCTIONS:
+        return word_set("instruction_words").isdisjoint(_WORDS.findall(line.casefold()))
+    return True
 
 
 def _mentions_relative(text: str) -> bool:

@@ -13,8 +13,7 @@ from ccl_assets.text.rule_files import word_groups, word_set
 _CLOSERS = "\"'’”»)]}*_"
 _STOP = re.compile(rf"[.…。][.…]*[{re.escape(_CLOSERS)}]*(?=[\s\u200b]|$|[\"'“«(\[*])")
 _QUESTION = re.compile(r"[?!]")
-_BULLETS = "•▪►◦‣☐☑☒□■✓✗"
-_BOX = re.compile(r"\[[ xX_✓✗]?\]")
+_ENDS = re.compile(r"[;•▪►◦‣☐☑☒□■✓✗]|\[[ xX_✓✗]?\]")
 _ITEM_NUMBER = re.compile(r"(?:(?<=[\s.;:])|^)\(?(\d{1,2})[.)](?=\s*[^\W\d_])")
 _LINE_ITEM = re.compile(r"^\s*(?:[-–—*•·▪►◦‣#+>]+|\(?\d{1,2}[.)])\s")
 
@@ -36,7 +35,7 @@ def statement_begins(
         return
     yield 0
     for position, gap in enumerate(gaps):
-        if position and len(gap) > 1 and _ends_sentence(gap, words, text, begins, ends, position):
+        if position and (len(gap) > 1 or gap in ";!?…•") and _ends_sentence(gap, words, text, begins, ends, position):
             yield position
         elif position and gap == "." and _runs_on(text, begins, ends, position):
             yield position
@@ -51,7 +50,7 @@ def statement_begins(
 def _ends_sentence(
     gap: str, words: Sequence[str], text: str, begins: Sequence[int], ends: Sequence[int], position: int
 ) -> bool:
-    if ";" in gap or any(bullet in gap for bullet in _BULLETS) or _BOX.search(gap):
+    if _ENDS.search(gap):
         return True
     if "?" in gap or "!" in gap:
         mark = _QUESTION.search(gap)

@@ -58,7 +58,7 @@ class IndexLookup:
         tokens = tokenize(text, self._terms.vocabulary, lines)
         matches = list(self._matches(text, tokens))
         spans = [(tokens.begins[first], tokens.ends[last - 1]) for first, last, _ in matches]
-        said = assert_note(text, spans=spans, tokens=tokens)
+        said = assert_note(text, spans=spans, tokens=tokens, lines=lines, spans_only=True)
         found: dict[str, tuple[int, int]] = {}
         for (first, last, code), span in zip(matches, spans, strict=True):
             status = said.status_of_words(first, last)
