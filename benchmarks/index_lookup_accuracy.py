@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ccl_assets.coding.active_release import active_release
+from ccl_assets.coding.encounter_setting import Setting, setting_of
 from ccl_assets.coding.prediction import NoteToCode
 from ccl_assets.coding.systems import SYSTEMS, Ingredients, build_system
 from ccl_assets.corpora.documents import Corpus
@@ -49,9 +50,12 @@ def main() -> int:
     parser.add_argument("--corpora", type=Path)
     parser.add_argument("--cases", type=Path)
     parser.add_argument("--release")
+    parser.add_argument("--setting", choices=list(Setting), help="of all notes; if not given what their category tells")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
-        release = active_release(Settings(home=Path(home), icd_release=chosen.release), needs_gold_pairs=True, say=print)
+        release = active_release(
+            Settings(home=Path(home), icd_release=chosen.release), needs_gold_pairs=True, say=print
+        )
     system = build_system(
         "index_lookup",
         Ingredients(billable=release.billable, titles=release.titles, gold_pairs=release.gold_pairs),
@@ -69,7 +73,14 @@ def main() -> int:
             and (document.document_id in gold or document.chart_id in gold)
         ]
         begun = time.process_time()
-        notes = [NoteToCode(document.document_id, document.text) for document in documents]
+        notes = [
+            NoteToCode(
+                document.document_id,
+                document.text,
+                setting=setting_of(document.category) if chosen.setting is None else Setting(chosen.setting),
+            )
+            for document in documents
+        ]
         coded = {note.document_id: {code["code"] for code in note.predictions} for note in system.code(notes)}
         took = 1000 * (time.process_time() - begun) / max(1, len(notes))
         total = found = right = 0

@@ -132,9 +132,7 @@ def _from_files(chosen: Settings, needs_gold_pairs: bool, say: Say) -> ActiveRel
             ontology = Ontology.from_table(CODES.table(rows))
             references = IndexReferences(ontology, terms)
             pairs = [
-                pair
-                for chapter in CHAPTER_KEYS
-                for pair in gold_pairs(ontology, references, chapter, opened.label)
+                pair for chapter in CHAPTER_KEYS for pair in gold_pairs(ontology, references, chapter, opened.label)
             ]
     titles = {row["code"]: row["long_title"] for row in rows}
     return ActiveRelease(opened.label, titles, frozenset(row["code"] for row in rows if row["is_billable"]), pairs)

@@ -16,14 +16,34 @@ from typing import Any
 from ccl_assets.text.note_tokens import fold_words
 
 SKIPPED_WORDS = frozenset(
-    {"left", "right", "bilateral", "both", "l", "r", "lt", "rt", "the", "a", "an", "his", "her", "their", "this", "your", "my"}
+    {
+        "left",
+        "right",
+        "bilateral",
+        "both",
+        "l",
+        "r",
+        "lt",
+        "rt",
+        "the",
+        "a",
+        "an",
+        "his",
+        "her",
+        "their",
+        "this",
+        "your",
+        "my",
+    }
 )
 """Words that may stand within a term in a note, and say nothing of what kind of condition it is."""
 
 _MOST_WORDS = 8
 _REMARK = re.compile(r"\s*\([^()]*\)|\s*\[[^\[\]]*\]")
 _SITE = re.compile(r"^(.*\S) of (?:the )?(\S+)$")
-_TYPED = re.compile(r"\b((?:type|stage|class|grade) \w+) (.+)$|^(.+?),? ((?:type|stage|class|grade) \w+)$", re.IGNORECASE)
+_TYPED = re.compile(
+    r"\b((?:type|stage|class|grade) \w+) (.+)$|^(.+?),? ((?:type|stage|class|grade) \w+)$", re.IGNORECASE
+)
 
 
 def masking_terms(pairs: Iterable[Mapping[str, Any]], titles: Mapping[str, str]) -> dict[str, str]:

@@ -19,7 +19,7 @@ from ccl_assets.evaluation.scoring.score_rows import score_system
 from ccl_assets.evaluation.tables import PREDICTIONS, SCORES
 from ccl_assets.evidence.tables import COVERAGE, EXTRACTIONS, GOLD_PAIRS, KNOWLEDGE_BASE_PAIRS
 from ccl_assets.icd.instructions.lookup import Instructions
-from ccl_assets.icd.tables import BILLABLE_TITLES, CODES, INSTRUCTIONS, RELEASE
+from ccl_assets.icd.tables import CODES, INSTRUCTIONS, RELEASE
 from ccl_assets.lakehouse.artifact_asset import artifact_asset
 from ccl_assets.lakehouse.llm_step import LLM_POOL, LLM_RETRY
 from ccl_assets.lakehouse.pace import Pace
@@ -49,7 +49,7 @@ REPORT_KEY = dg.AssetKey(["eval", "report"])
     gates=(checks.every_document_predicted, checks.codes_valid,),
     ins={
         **inputs(
-            codes=Input(BILLABLE_TITLES, columns=("code", "long_title")),
+            codes=Input(CODES, columns=("code", "long_title", "is_billable")),
             documents=Input(DOCUMENTS, ALL, where=_BENCHMARKS), labels=Input(LABELS, ALL, ("corpus", "chart_id")),
             evidence=Input(EVIDENCE, ALL, ("corpus", "document_id", "begin", "end", "evidence_text")),
             gold=Input(GOLD_PAIRS, ALL, ("code", "evidence", "source", "expansion")),
@@ -84,7 +84,7 @@ def predictions(
         models: LanguageModels = context.resources.language_models
         generator = models.generator("coder", adapter, adapter_name(adapter))
     ingredients = Ingredients(
-        billable=frozenset(codes["code"].to_pylist()),
+        billable=frozenset(codes.filter(codes["is_billable"])["code"].to_pylist()),
         titles=dict(zip(codes["code"].to_pylist(), codes["long_title"].to_pylist(), strict=True)),
         generator=generator,
         gold_pairs=gold.to_pylist() if description.needs_gold_pairs else None,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ccl_assets.coding.encounter_setting import setting_of
 from ccl_assets.coding.prediction import CodedNote, HumanSpan, NoteToCode
 
 Row = Mapping[str, Any]
@@ -25,7 +26,13 @@ def notes_to_code(notes: Mapping[str, Row], evidence: pa.Table) -> list[NoteToCo
         if key in spans:
             spans[key].append(HumanSpan(row["begin"], row["end"], row["evidence_text"]))
     return [
-        NoteToCode(key, row["text"], row["is_restricted"], tuple(sorted(spans[key], key=lambda span: span.begin)))
+        NoteToCode(
+            key,
+            row["text"],
+            row["is_restricted"],
+            tuple(sorted(spans[key], key=lambda span: span.begin)),
+            setting_of(row["category"]),
+        )
         for key, row in notes.items()
     ]
 

@@ -38,8 +38,12 @@ _OF_SECTION = {
     SectionKind.PAST: Assertion.HISTORICAL,
 }
 _YES = frozenset({"yes", "y", "si", "sí", "yeah", "yep", "present", "positive"})
-_SPANISH = frozenset({"de", "la", "el", "que", "los", "las", "del", "se", "con", "una", "por", "sin", "paciente", "años"})
-_ENGLISH = frozenset({"the", "of", "and", "with", "was", "is", "to", "patient", "he", "she", "has", "no", "for", "denies"})
+_SPANISH = frozenset(
+    {"de", "la", "el", "que", "los", "las", "del", "se", "con", "una", "por", "sin", "paciente", "años"}
+)
+_ENGLISH = frozenset(
+    {"the", "of", "and", "with", "was", "is", "to", "patient", "he", "she", "has", "no", "for", "denies"}
+)
 
 
 class NoteAssertions:
@@ -222,10 +226,17 @@ def _ask(text: str, begins: list[int], ends: list[int], begin: int, end: int, fl
             flags[position] |= _BIT[Assertion.UNCERTAIN]
     for position in range(begin, end):
         lead = text[max(0, begins[position] - 2) : begins[position]]
-        if lead.endswith(("?", "¿? ", "? ")) and text[max(0, begins[position] - 3) : begins[position]].rstrip("? ") != text[
-            max(0, begins[position] - 3) : begins[position]
-        ]:
-            if position == begin and lead.endswith("? ") and begins[position] > 2 and text[begins[position] - 3].isalnum():
+        if (
+            lead.endswith(("?", "¿? ", "? "))
+            and text[max(0, begins[position] - 3) : begins[position]].rstrip("? ")
+            != text[max(0, begins[position] - 3) : begins[position]]
+        ):
+            if (
+                position == begin
+                and lead.endswith("? ")
+                and begins[position] > 2
+                and text[begins[position] - 3].isalnum()
+            ):
                 continue
             for place in range(position, min(end, position + 6)):
                 if place > position and text[ends[place - 1] : begins[place]].strip() not in {"", "-", "/"}:
@@ -238,10 +249,15 @@ def _date(statement: Statement, flags: list[int]) -> None:
     words = statement.words
     for position in range(statement.begin + 1, statement.end):
         word = words[position]
-        if len(word) == 4 and word.isdigit() and word[:2] in {"19", "20"} and words[position - 1] in {"in", "en", "circa"}:
+        if (
+            len(word) == 4
+            and word.isdigit()
+            and word[:2] in {"19", "20"}
+            and words[position - 1] in {"in", "en", "circa"}
+        ):
             before = words[max(statement.begin, position - 4) : position - 1]
-            if {"since", "diagnosed", "dx", "until", "started", "desde", "diagnosticado", "diagnosticada"}.isdisjoint(before):
+            if {"since", "diagnosed", "dx", "until", "started", "desde", "diagnosticado", "diagnosticada"}.isdisjoint(
+                before
+            ):
                 for place in statement.reach(position - 1, position + 1, Direction.BACKWARD):
                     flags[place] |= _BIT[Assertion.HISTORICAL]
-
-

@@ -7,12 +7,13 @@ are end-exclusive code points of the text as stored, and what is kept as evidenc
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from ccl_assets.text.approximate_search import nearest_substring
 from ccl_assets.text.distinctions import distinctions
+from ccl_assets.text.plain_view import PlainView, plain_view
 
 VERBATIM, REPAIRED, UNGROUNDED = "verbatim", "repaired", "ungrounded"
 MAX_QUOTE_LENGTH = 500  # longer quotes must stand in the note as they are; evidence is a minimal span
@@ -24,8 +25,8 @@ class Grounding:
     """Where a quote stands.
 
     Attributes:
-        status: ``verbatim``: stands in the note, white space aside (notes wrap, the output format has one line per
-            span). ``repaired``: differs in case or by a few edits. ``ungrounded``: not found.
+        status: ``verbatim``: stands in the note as it is read: white space (notes wrap, the output format has one line per
+            span), hidden characters and the making of letters aside. ``repaired``: differs in case or by a few edits. ``ungrounded``: not found.
         begin: First code point; ``None`` if ungrounded.
         end: One past the last code point; ``None`` if ungrounded.
         text: ``note[begin:end]``; ``None`` if ungrounded.
@@ -45,7 +46,8 @@ def ground_span(
 ) -> Grounding:
     """Find ``quote`` in ``note``.
 
-    In this order: the exact words; the same with other white space; the same with other case; the nearest run of whole
+    In this order: the exact words; the same with other white space; the same with other case; the same where letters are composed
+    otherwise, characters hidden, ligatures used or words hyphenated at a line end (``plain_view.py``); the nearest run of whole
     words within ``int(max_edit_share * len(quote))`` edits, provided that sides, numbers, negations and the like are as quoted.
     Places at word boundaries are preferred, and quotes under four characters are found there only ("PE" does not stand
     in "sPEcial"). A quote of more than 500 characters is looked for as it is and not otherwise.
@@ -68,17 +70,44 @@ def ground_span(
         begin = note.find(quote)
         return Grounding(VERBATIM, begin, begin + len(quote), quote, 0) if begin >= 0 else Grounding(UNGROUNDED)
     quote = " ".join(quote.split())
-    for pattern, status in _patterns(quote):
-        if (span := _first_free(pattern.finditer(note), taken)) is not None:
-            begin, end = span
-            return Grounding(status, begin, end, note[begin:end], 0)
-    limit = int(max_edit_share * len(quote))
+    if (found := _literal(quote, note, taken)) is not None:
+        return found
+    plain = " ".join(plain_view(quote).text.split())
+    views = [view for joins in (True, False) if (view := plain_view(note, joins)).begins is not None]
+    if plain and (views or plain != quote):
+        for view in views or [plain_view(note)]:
+            if (found := _literal(plain, view.text, (), view, note, taken)) is not None:
+                return found
+    view = views[0] if views else plain_view(note)
+    limit = int(max_edit_share * len(plain))
     if limit == 0:
         return Grounding(UNGROUNDED)
-    found = nearest_substring(quote, note, limit)
-    if found is None or distinctions(quote) != distinctions(note[found.begin : found.end]):
+    near = nearest_substring(plain, view.text, limit)
+    if near is None or distinctions(plain) != distinctions(view.text[near.begin : near.end]):
         return Grounding(UNGROUNDED)
-    return Grounding(REPAIRED, found.begin, found.end, note[found.begin : found.end], found.distance)
+    begin, end = view.raw_span(near.begin, near.end)
+    return Grounding(REPAIRED, begin, end, note[begin:end], near.distance)
+
+
+def _literal(
+    quote: str,
+    text: str,
+    taken: Collection[tuple[int, int]],
+    view: PlainView | None = None,
+    note: str = "",
+    raw_taken: Collection[tuple[int, int]] = (),
+) -> Grounding | None:
+    """The quote in a text, or in a view of the note, as it is or in other case."""
+    for pattern, status in _patterns(quote):
+        spans = (match.span() for match in pattern.finditer(text) if match.end() > match.start())
+        if view is None:
+            span = _first_free(spans, taken)
+        else:
+            span = _first_free((view.raw_span(*found) for found in spans), raw_taken)
+        if span is not None:
+            begin, end = span
+            return Grounding(status, begin, end, (text if view is None else note)[begin:end], 0)
+    return None
 
 
 @lru_cache(maxsize=256)
@@ -94,11 +123,10 @@ def _patterns(quote: str) -> tuple[tuple[re.Pattern[str], str], ...]:
     return (*patterns, (re.compile(whole, re.IGNORECASE), REPAIRED))
 
 
-def _first_free(matches: Iterator[re.Match[str]], taken: Collection[tuple[int, int]]) -> tuple[int, int] | None:
-    """First match that no taken interval touches, else the first match."""
+def _first_free(spans: Iterable[tuple[int, int]], taken: Collection[tuple[int, int]]) -> tuple[int, int] | None:
+    """First stretch that no taken interval touches, else the first one."""
     first: tuple[int, int] | None = None
-    for match in matches:
-        span = match.span()
+    for span in spans:
         if not any(begin < span[1] and span[0] < end for begin, end in taken):
             return span
         first = first or span

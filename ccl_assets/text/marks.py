@@ -10,10 +10,9 @@ from ccl_assets.text.lines import Line
 from ccl_assets.text.note_tokens import fold_words
 from ccl_assets.text.triggers import Assertion, Rules
 
-_SIGN = re.compile(r"[(\[]\s*([-–−+])\s*[)\]]|(?<![\w)])([-–−+])(?=[^\W\d_])|(?<=[^\W\d_])(\s?\(?(?:neg|pos)\)?)(?=\s*(?:[,;.]|$))", re.IGNORECASE)
 _PARENTHESES_SIGN = re.compile(r"[(\[]\s*([-–−+])\s*[)\]]")
 _GLUED_SIGN = re.compile(r"(?<![^\s,;:(])([-–−+])(?=[^\W\d_])")
-_BOX = re.compile(r"\[\s?([xX✓✗*_]?)\s?\]|\(\s([xX✓]?)\s?\)|\(([xX✓])\)|([☐□▢❏])|([☑☒✅■✔])|(?<!\w)(_{2,}|_[xX]_)(?=\s?\w)")
+_BOX = re.compile(r"\[\s?([xX✓✗*_]?)\s?\]|\(\s([xX✓]?)\s?\)|\(([xX✓])\)|([☐□▢❏])|([☑☒✅■✔])")
 _YES = frozenset({"yes", "y", "si", "present", "positive", "true"})
 _NO = frozenset({"no", "n", "none", "absent", "negative", "never", "false", "denies"})
 _CHECKED = frozenset({"x", "✓", "✔", "•", "*"})
@@ -21,7 +20,23 @@ _CSV = re.compile(r"[^,.;:]+(?:,[^\s,.;:][^,.;:]*)+")
 _RULE_LINE = re.compile(r"[\s|:+=-]*[-=]{2,}[\s|:+=-]*")
 _VALUE_END = re.compile(r"[.;,(\[\n\r|\t]|\s[-–—]+\s|\s{2,}")
 _VALUE_EXTRAS = frozenset(
-    {"known", "reported", "at", "this", "time", "currently", "current", "per", "patient", "pt", "any", "noted", "today", "all", "the"}
+    {
+        "known",
+        "reported",
+        "at",
+        "this",
+        "time",
+        "currently",
+        "current",
+        "per",
+        "patient",
+        "pt",
+        "any",
+        "noted",
+        "today",
+        "all",
+        "the",
+    }
     | {"of", "above", "it", "ever", "hx", "history", "by", "chart", "presently", "now"}
 )
 _KEY = re.compile(r"(?:^|[.;|,\t]|\s{2,})\s*(?:[-–—*•·▪#>]+\s*|\(?\d{1,2}[.)]\s*)?(?=[^\W_])")
@@ -33,11 +48,20 @@ def marked(text: str, lines: Sequence[Line], rules: Rules) -> Iterator[tuple[int
     table: list[list[Range]] = []
     for line in lines:
         raw = text[line.begin : line.end]
-        if "[" in raw or "(" in raw or "_" in raw or not raw.isascii():
+        if "[" in raw or "(" in raw or not raw.isascii():
             yield from _boxes(raw, line.begin, rules)
         if "-" in raw or "–" in raw or "−" in raw:
             yield from _signs(raw, line.begin)
-        if ":" in raw or "=" in raw or " - " in raw or "–" in raw or "?" in raw or ";" in raw or "..." in raw or "…" in raw:
+        if (
+            ":" in raw
+            or "=" in raw
+            or " - " in raw
+            or "–" in raw
+            or "?" in raw
+            or ";" in raw
+            or "..." in raw
+            or "…" in raw
+        ):
             yield from _values(raw, line.begin, rules)
         cells = _cells(raw, line.begin)
         if len(cells) > 1:
@@ -68,7 +92,11 @@ def _status(value: str, rules: Rules) -> Assertion | None:
 def _values(raw: str, offset: int, rules: Rules) -> Iterator[tuple[int, int, Assertion]]:
     """``Asthma: No``, ``Asthma - none``, ``Asthma? No``, ``Asthma ... no``."""
     for sign in re.finditer(r"[:=?;]|\s[-–—]+\s|\.{2,}|…", raw):
-        if raw[sign.end() : sign.end() + 1] not in {" ", "\t", "\u00a0", ""} and sign.group() not in {":", "="} and not sign.group().isspace():
+        if (
+            raw[sign.end() : sign.end() + 1] not in {" ", "\t", "\u00a0", ""}
+            and sign.group() not in {":", "="}
+            and not sign.group().isspace()
+        ):
             if not sign.group()[-1:].isspace() and not sign.group().startswith("."):
                 continue
         rest = raw[sign.end() :].lstrip(" \t\u00a0*_")
@@ -126,7 +154,7 @@ def _boxes(raw: str, offset: int, rules: Rules) -> Iterator[tuple[int, int, Asse
     leading = bool(re.search(r"[^\W_]", raw[boxes[-1].end() :]))
     key = 0
     for number, box in enumerate(boxes):
-        is_checked = bool((box[1] or "").strip("_ ") or box[2] or box[3] or box[5] or (box[6] and "x" in box[6].casefold()))
+        is_checked = bool((box[1] or "").strip("_ ") or box[2] or box[3] or box[5])
         after = boxes[number + 1].start() if number + 1 < len(boxes) else len(raw)
         before = boxes[number - 1].end() if number else 0
         if not leading:
@@ -141,7 +169,11 @@ def _boxes(raw: str, offset: int, rules: Rules) -> Iterator[tuple[int, int, Asse
                 key = before
             if is_checked and label[0] in _NO:
                 first = boxes[number - 1] if number else box
-                yield offset + key, offset + (first.start() if number and key < first.start() else box.start()), Assertion.NEGATED
+                yield (
+                    offset + key,
+                    offset + (first.start() if number and key < first.start() else box.start()),
+                    Assertion.NEGATED,
+                )
             continue
         if not is_checked:
             yield offset + box.end(), offset + after, Assertion.NEGATED
@@ -165,7 +197,12 @@ def _cells(raw: str, offset: int) -> list[Range]:
         if begin or raw[:first].strip():
             cells.append((offset + begin, offset + first))
         begin = last
-    while cells and raw[cells[-1][0] - offset : cells[-1][1] - offset].strip() == "" and "|" in raw and raw.rstrip().endswith("|"):
+    while (
+        cells
+        and raw[cells[-1][0] - offset : cells[-1][1] - offset].strip() == ""
+        and "|" in raw
+        and raw.rstrip().endswith("|")
+    ):
         cells.pop()
         break
     return cells

@@ -109,12 +109,7 @@ def _fold_rare(word: str) -> str:
 def _breaks(
     text: str, gaps: list[str], words: list[str], begins: list[int], ends: list[int], lines: Sequence[Line] | None
 ) -> list[Break]:
-    breaks = [
-        Break.NONE
-        if gap in _PLAIN_GAPS or not _PHRASE_END.search(gap)
-        else Break.PHRASE
-        for gap in gaps
-    ]
+    breaks = [Break.NONE if gap in _PLAIN_GAPS or not _PHRASE_END.search(gap) else Break.PHRASE for gap in gaps]
     for position in statement_begins(text, gaps, words, begins, ends, note_lines(text) if lines is None else lines):
         breaks[position] = Break.STATEMENT
     return breaks

@@ -15,7 +15,9 @@ _IN = frozenset({"in", "en"})
 _OF = frozenset({"of", "de"})
 
 
-def said_of_relatives(text: str, statement: Statement, begins: list[int], ends: list[int]) -> Iterator[tuple[int, Assertion]]:
+def said_of_relatives(
+    text: str, statement: Statement, begins: list[int], ends: list[int]
+) -> Iterator[tuple[int, Assertion]]:
     """Positions of the words that tell what a relative or another person has, and which of the two."""
     groups = statement.rules.relatives
     words = statement.words
@@ -45,7 +47,9 @@ def _forward(text: str, statement: Statement, relative: int, begins: list[int], 
         return
     gap = statement.gaps[after]
     is_first = _leads(statement, relative)
-    if is_first and (":" in gap or "=" in gap or gap.strip() in {"-", "--", "–", "—", "|"} and gap != "-" or "(" in gap):
+    if is_first and (
+        ":" in gap or "=" in gap or gap.strip() in {"-", "--", "–", "—", "|"} and gap != "-" or "(" in gap
+    ):
         yield from range(after, statement.end)
         return
     if text[begins[relative] : ends[relative]].lower().endswith(("'s", "’s")) and words[after] not in groups["reports"]:
@@ -73,7 +77,9 @@ def _forward(text: str, statement: Statement, relative: int, begins: list[int], 
         if word in groups["relative"] or word in groups["between"] or word.isdigit():
             continue
         break
-    if not seen and any(words[place] in {"is", "was", "are", "were"} for place in range(after, min(statement.end, after + 2))):
+    if not seen and any(
+        words[place] in {"is", "was", "are", "were"} for place in range(after, min(statement.end, after + 2))
+    ):
         yield from range(after, min(statement.end, after + 4))
 
 
@@ -96,7 +102,11 @@ def _named_behind(statement: Statement, relative: int) -> list[int]:
     """What stands before a relative named alone: "migraine (mother)", "migraine: mother and aunt", "asthma - sister"."""
     groups = statement.rules.relatives
     begin, end = relative, relative + 1
-    while begin > statement.begin and statement.words[begin - 1] in groups["owner"] | groups["relative"] and _is_close(statement, begin):
+    while (
+        begin > statement.begin
+        and statement.words[begin - 1] in groups["owner"] | groups["relative"]
+        and _is_close(statement, begin)
+    ):
         begin -= 1
     while end < statement.end and statement.words[end] in groups["relative"] | {"and", "y", "s"}:
         end += 1

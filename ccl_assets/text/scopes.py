@@ -12,10 +12,50 @@ _NEAR_WORDS = 4
 _AND = frozenset({"and", "y", "e"})
 _OR = frozenset({"or", "nor", "o", "u", "ni", "and/or"})
 _FUNCTION_WORDS = frozenset(
-    {"that", "he", "she", "they", "it", "the", "patient", "pt", "a", "an", "any", "known", "ever", "currently", "of", "to", "s"}
-    | {"his", "her", "there", "this", "being", "be", "having", "been", "recent", "has", "had", "have", "positive", "diagnosed", "treated", "tested", "el", "la", "que", "se"}
+    {
+        "that",
+        "he",
+        "she",
+        "they",
+        "it",
+        "the",
+        "patient",
+        "pt",
+        "a",
+        "an",
+        "any",
+        "known",
+        "ever",
+        "currently",
+        "of",
+        "to",
+        "s",
+    }
+    | {
+        "his",
+        "her",
+        "there",
+        "this",
+        "being",
+        "be",
+        "having",
+        "been",
+        "recent",
+        "has",
+        "had",
+        "have",
+        "positive",
+        "diagnosed",
+        "treated",
+        "tested",
+        "el",
+        "la",
+        "que",
+        "se",
+    }
 )
 _BE = frozenset({"is", "was", "are", "were", "be", "been", "es", "fue", "son", "fueron"})
+_WITH = frozenset({"with", "con"})
 _FOR = frozenset({"for", "para"})
 
 
@@ -73,7 +113,9 @@ class Statement:
             return True
         gap = self.gaps[end]
         return (
-            any(mark in gap for mark in ",:)]|\t–—.") or " - " in gap or self.words[end] in _TAIL_FOLLOWERS
+            any(mark in gap for mark in ",:)]|\t–—.")
+            or " - " in gap
+            or self.words[end] in _TAIL_FOLLOWERS
             or self.words[end] in self.rules.scope_ends
         )
 
@@ -102,13 +144,17 @@ class Statement:
             if not (in_term and position and self.terms[position - 1] == in_term):
                 if has_content and word in self.rules.scope_ends and not in_term:
                     break
+                if has_content and word in _WITH and "," in gap:
+                    break
                 is_verb = word in self.rules.verbs and not in_term
                 if is_verb and has_content and not self._reports(position):
                     if separator is not None:
                         del found[separator:]
                     break
                 if word in self.rules.predicates and not in_term and has_content and separator is not None:
-                    if found[separator:] and (position + 1 >= self.end or self._ends_part(position + 1) or word != "stable"):
+                    if found[separator:] and (
+                        position + 1 >= self.end or self._ends_part(position + 1) or word != "stable"
+                    ):
                         del found[separator:]
                         break
                 if "," in gap or word in _AND or word in _OR or "/" in gap or " - " in gap:
@@ -141,11 +187,20 @@ class Statement:
         found = []
         for position in range(begin, min(self.end, begin + _NEAR_WORDS)):
             gap = self.gaps[position]
-            if any(mark in gap for mark in ",;:()|\t") or "  " in gap or self.words[position] in self.rules.verbs | _AND | self.rules.scope_ends:
+            if (
+                any(mark in gap for mark in ",;:()|\t")
+                or "  " in gap
+                or self.words[position] in self.rules.verbs | _AND | self.rules.scope_ends
+            ):
                 if not self.terms[position] or self.terms[position - 1] != self.terms[position]:
                     break
             found.append(position)
-        while found and found[-1] + 1 < self.end and self.terms[found[-1]] and self.terms[found[-1] + 1] == self.terms[found[-1]]:
+        while (
+            found
+            and found[-1] + 1 < self.end
+            and self.terms[found[-1]]
+            and self.terms[found[-1] + 1] == self.terms[found[-1]]
+        ):
             found.append(found[-1] + 1)
         return found
 
@@ -158,7 +213,9 @@ class Statement:
             word = self.words[position]
             if "," in following and not self._is_list(position + 1, end):
                 break
-            if not self.terms[position] and (word in self.rules.verbs or word in self.rules.scope_ends or word in _PREPOSITIONS):
+            if not self.terms[position] and (
+                word in self.rules.verbs or word in self.rules.scope_ends or word in _PREPOSITIONS
+            ):
                 break
             found.append(position)
         return found
@@ -173,7 +230,11 @@ class Statement:
             return []
         depth = self.depth(begin)
         opens = self.gaps[begin].rstrip().endswith(("(", "[", "{", "("))
-        alone = opens or self.gaps[begin].strip() in {",", "-", "--", "–", "—", ":", "=", "|", "..", "...", ""} and self._stands_alone(begin, end)
+        alone = (
+            opens
+            or self.gaps[begin].strip() in {",", "-", "--", "–", "—", ":", "=", "|", "..", "...", ""}
+            and self._stands_alone(begin, end)
+        )
         plural = any(word in _PLURAL for word in self.words[begin:end])
         found: list[int] = []
         since = 0
@@ -210,9 +271,28 @@ class Statement:
 
 
 _PLURAL = frozenset({"were", "are", "both", "all", "son", "fueron", "eran", "han"})
-_PREPOSITIONS = frozenset({"for", "with", "about", "on", "to", "from", "against", "of", "given", "received", "reviewed", "a", "the"})
+_PREPOSITIONS = frozenset(
+    {"for", "with", "about", "on", "to", "from", "against", "of", "given", "received", "reviewed", "a", "the"}
+)
 _TAIL_FOLLOWERS = frozenset(
-    {"given", "based", "at", "on", "by", "per", "for", "today", "this", "currently", "since", "as", "in", "and", "or", "after"}
+    {
+        "given",
+        "based",
+        "at",
+        "on",
+        "by",
+        "per",
+        "for",
+        "today",
+        "this",
+        "currently",
+        "since",
+        "as",
+        "in",
+        "and",
+        "or",
+        "after",
+    }
     | {"again", "so", "due", "secondary", "prior", "yesterday", "now", "y", "o", "por", "en", "al"}
 )
 

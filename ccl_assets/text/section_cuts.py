@@ -11,13 +11,20 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from ccl_assets.text.lines import LINE_END
+
 Part: TypeAlias = tuple[int, int]
 
-_HEAD = r"[ \t]*(?:#{1,6}[ \t]+\S|[A-Z][\w/&()' -]{1,50}:|[A-Z][A-Z/&() -]{3,50}$)"
+_HEAD = rf"[ \t]*(?:#{{1,6}}[ \t]+\S|[A-Z][\w/&()' -]{{1,50}}:|[A-Z][A-Z/&() -]{{3,50}}(?={LINE_END}|\Z))"
 # The best place first: a head below an empty line, any head, an empty line, a line end.
 _CUTS = tuple(
-    re.compile(pattern, re.MULTILINE)
-    for pattern in (rf"(?<=\n)[ \t]*\n(?={_HEAD})", rf"\n(?={_HEAD})", r"\n[ \t]*\n", r"\n")
+    re.compile(pattern)
+    for pattern in (
+        rf"{LINE_END}(?:[ \t]*{LINE_END})+(?={_HEAD})",
+        rf"{LINE_END}(?={_HEAD})",
+        rf"{LINE_END}[ \t]*{LINE_END}",
+        LINE_END,
+    )
 )
 
 

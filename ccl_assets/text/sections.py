@@ -103,7 +103,9 @@ _WORDS = re.compile(r"[^\W_]+")
 _CAPS = re.compile(r"[A-Z][A-Z0-9/&()' ,.-]{2,120}")
 _TITLE = re.compile(r"[A-Z][\w/&()'’-]*(?: (?:[A-Z(][\w/&()'’-]*|and|of|the|for|to|in|on|or|with|&|/)){0,7}")
 _DASH = re.compile(r"\s+[-–—]+\s+|\s*[–—]+\s*")
-_MEASURE = re.compile(r"\s*(?:[=~@<>]|\d|at\b|u\b|size\b|s\s*=\s*d|(?:is\s+)?appropriate\b|above\b|below\b|midway\b)", re.IGNORECASE)
+_MEASURE = re.compile(
+    r"\s*(?:[=~@<>]|\d|at\b|u\b|size\b|s\s*=\s*d|(?:is\s+)?appropriate\b|above\b|below\b|midway\b)", re.IGNORECASE
+)
 _MOST_WORDS = 12
 _LONGEST_HEAD = 160
 _SENTENCE_END = re.compile(r"[.;!?)\]\"'”’|*]\s*$")
@@ -180,7 +182,11 @@ def _heads(text: str, lines: Sequence[Line]) -> list[_Head]:
         if not bare:
             after_blank, wraps = True, False
             continue
-        head = None if wraps and not (":" in raw and _starts_known(raw)) else _line_head(raw, line.begin, after_blank, shouts)
+        head = (
+            None
+            if wraps and not (":" in raw and _starts_known(raw))
+            else _line_head(raw, line.begin, after_blank, shouts)
+        )
         if open_since is not None:
             if head is not None and head.kind is None and _stays_within(open_since, head, raw, after_blank):
                 head = None
@@ -213,13 +219,27 @@ def _line_head(raw: str, offset: int, after_blank: bool, shouts: bool) -> _Head 
     if not rest.strip(_MARKS):
         return None
     is_marked = bool(prefix and re.search(r"#|\*\*|__|==", prefix.group()))
-    head = _with_colon(raw, start, offset, is_marked) or _with_dash(raw, start, offset) or _alone(raw, start, offset, is_marked)
+    head = (
+        _with_colon(raw, start, offset, is_marked)
+        or _with_dash(raw, start, offset)
+        or _alone(raw, start, offset, is_marked)
+    )
     if head is not None:
         return head
     bare = rest.strip(_MARKS)
-    if is_marked and (prefix and "#" in prefix.group() or rest.rstrip().endswith(("**", "__"))) and len(bare) <= _LONGEST_HEAD:
+    if (
+        is_marked
+        and (prefix and "#" in prefix.group() or rest.rstrip().endswith(("**", "__")))
+        and len(bare) <= _LONGEST_HEAD
+    ):
         return _Head(None, offset, offset + len(raw), bare.rstrip(":"))
-    if _CAPS.fullmatch(bare) and after_blank and not shouts and len(_LETTERS.findall(bare)) <= _MOST_WORDS and len(bare) > 3:
+    if (
+        _CAPS.fullmatch(bare)
+        and after_blank
+        and not shouts
+        and len(_LETTERS.findall(bare)) <= _MOST_WORDS
+        and len(bare) > 3
+    ):
         return _Head(None, offset, offset + len(raw), bare)
     return None
 
@@ -263,7 +283,11 @@ def _colon(raw: str, start: int) -> int:
             depth += 1
         elif character in ")]":
             depth -= 1
-        elif character in ":：" and depth <= 0 and not (raw[position - 1 : position].isdigit() and raw[position + 1 : position + 2].isdigit()):
+        elif (
+            character in ":："
+            and depth <= 0
+            and not (raw[position - 1 : position].isdigit() and raw[position + 1 : position + 2].isdigit())
+        ):
             return position
         elif character in ";." and raw[position + 1 : position + 2] == " ":
             return -1
@@ -314,7 +338,9 @@ def _has_ended(section: _Head, seen_content: bool, may_end: bool, line: str) -> 
 
 
 def _mentions_relative(text: str) -> bool:
-    return any(word in _relatives() or word in {"family", "maternal", "paternal"} for word in _LETTERS.findall(text.casefold()))
+    return any(
+        word in _relatives() or word in {"family", "maternal", "paternal"} for word in _LETTERS.findall(text.casefold())
+    )
 
 
 def _inline_heads(text: str, line: Line, first: _Head | None) -> Iterator[_Head]:
@@ -333,12 +359,18 @@ def _inline_heads(text: str, line: Line, first: _Head | None) -> Iterator[_Head]
             lead = before[:begin].rstrip("*_ \t")
             starts = not lead or bool(_SENTENCE_END.search(lead)) or before[:begin].endswith(("  ", "\t"))
             is_caps = name.isupper() and len(name) > 2
-            if not (starts or is_caps or (name[0].isupper() and not known[1] and not lead.endswith((",", "and", "or")))):
+            if not (
+                starts or is_caps or (name[0].isupper() and not known[1] and not lead.endswith((",", "and", "or")))
+            ):
                 continue
             value = text[position + 1 : line.end]
             if fold_name(name) in _MEASURED and (_MEASURE.match(value) or re.search(r"\bFH[RT]\b", value)):
                 break
-            offset = position - len(text[max(line.begin, position - 60, first.body if first is not None else 0) : position]) + begin
+            offset = (
+                position
+                - len(text[max(line.begin, position - 60, first.body if first is not None else 0) : position])
+                + begin
+            )
             yield _Head(known[0], offset, position + 1, name)
             break
 
@@ -346,4 +378,3 @@ def _inline_heads(text: str, line: Line, first: _Head | None) -> Iterator[_Head]
 def _is_mostly_capitals(text: str) -> bool:
     upper = sum(map(str.isupper, text[:4000]))
     return upper > sum(map(str.islower, text[:4000]))
-

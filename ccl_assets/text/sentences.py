@@ -19,7 +19,12 @@ _LINE_ITEM = re.compile(r"^\s*(?:[-–—*•·▪►◦‣#+>]+|\(?\d{1,2}[.)])
 
 
 def statement_begins(
-    text: str, gaps: Sequence[str], words: Sequence[str], begins: Sequence[int], ends: Sequence[int], lines: Sequence[Line]
+    text: str,
+    gaps: Sequence[str],
+    words: Sequence[str],
+    begins: Sequence[int],
+    ends: Sequence[int],
+    lines: Sequence[Line],
 ) -> Iterator[int]:
     """Positions of the words that begin a statement.
 

@@ -106,7 +106,8 @@ def rules(language: str) -> Rules:
 def find_triggers(words: Sequence[str], begin: int, end: int, given: Rules) -> Iterator[Found]:
     """The triggers among the words of a statement, from left to right, none overlapping.
 
-    Of two that overlap the one that ends later is taken: "has been ruled out" gives way to "been ruled out for".
+    Of two that overlap the first is taken, unless it looks back and the other ends later: "has been ruled out" gives way to
+    "been ruled out for".
     """
     kept: Found | None = None
     for position in range(begin, end):
@@ -116,7 +117,7 @@ def find_triggers(words: Sequence[str], begin: int, end: int, given: Rules) -> I
             stop = position + 1 + len(rest)
             if stop <= end and (not rest or tuple(words[position + 1 : stop]) == rest):
                 if kept is not None and position < kept.end:
-                    if stop > kept.end:
+                    if stop > kept.end and not _looks_forward(kept):
                         kept = Found(kept.begin if says else position, stop, says)
                     break
                 if kept is not None and kept.says:
@@ -125,3 +126,7 @@ def find_triggers(words: Sequence[str], begin: int, end: int, given: Rules) -> I
                 break
     if kept is not None and kept.says:
         yield kept
+
+
+def _looks_forward(found: Found) -> bool:
+    return not found.says or any(direction in {Direction.FORWARD, Direction.NEAR} for _, direction in found.says)

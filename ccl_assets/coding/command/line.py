@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ccl_assets.coding.command.note_file import read_note
+from ccl_assets.coding.encounter_setting import DEFAULT_SETTING, Setting
 from ccl_assets.coding.prediction import CodedNote, NoteToCode
 from ccl_assets.coding.systems import SYSTEMS, CoderSettings, CodingSystem, Ingredients, build_system
 from ccl_assets.command_line import FAILED, OK, complain, exit_code
@@ -90,6 +91,13 @@ def _parser() -> argparse.ArgumentParser:
         help="replace an invalid code by the valid one of the nearest title, marked (CCL_REPAIR_CODES)",
     )
     parser.add_argument(
+        "--setting",
+        choices=[setting.value for setting in Setting],
+        default=DEFAULT_SETTING.value,
+        help=f"where the patient was seen; {DEFAULT_SETTING} if not given. Diagnoses that the note calls probable or suspected are "
+        "coded for inpatients (guideline II.H) and not for others (IV.H); models read the note as it is",
+    )
+    parser.add_argument(
         "--open",
         action="store_true",
         help="the note is no patient's: it may be sent to an endpoint on any host. Otherwise only to this one and to "
@@ -133,7 +141,7 @@ def _run(given: argparse.Namespace, chosen: Settings) -> int:
         complain(
             f"the packaged model only shows that everything runs: for codes of use set CCL_MODEL, or --system {_WITHOUT_MODEL}"
         )
-    coded = _code(system, NoteToCode("note", text, is_restricted=not given.open))
+    coded = _code(system, NoteToCode("note", text, is_restricted=not given.open, setting=Setting(given.setting)))
     failures = generator.errors if generator else []
     if generator and failures and not generator.answer_count:
         raise CodingFailedError(f"the model did not answer: {failures[0]}")

@@ -114,7 +114,9 @@ class IndexLookup:
                 yield start, start + length, match[0]
                 start += length
 
-    def _within(self, text: str, tokens: NoteTokens, start: int, stop: int, stem: str) -> Iterator[tuple[int, int, str]]:
+    def _within(
+        self, text: str, tokens: NoteTokens, start: int, stop: int, stem: str
+    ) -> Iterator[tuple[int, int, str]]:
         """The terms inside a mask that say nothing else than it does."""
         while stem and start < stop:
             match = self._terms.longest_match(tokens.words, start, stop)
@@ -134,7 +136,9 @@ class IndexLookup:
         found = {}
         for place, position in enumerate(kept):
             if place + 1 < len(kept):
-                mask = self._terms.longest_mask(bare, place, len(bare)) or self._terms.longest_match(bare, place, len(bare))
+                mask = self._terms.longest_mask(bare, place, len(bare)) or self._terms.longest_match(
+                    bare, place, len(bare)
+                )
                 if mask is not None and mask[1] > 1 and (last := kept[place + mask[1] - 1] + 1) - position > mask[1]:
                     found[position] = (last, mask[0])
         return found
