@@ -176,7 +176,8 @@ def _boxes(raw: str, offset: int, rules: Rules) -> Iterator[tuple[int, int, Asse
                 )
             continue
         if not is_checked:
-            yield offset + box.end(), offset + after, Assertion.NEGATED
+            stop = re.compile(r"[.;]\s").search(raw, box.end(), after)
+            yield offset + box.end(), offset + (stop.start() if stop else after), Assertion.NEGATED
 
 
 def _cells(raw: str, offset: int) -> list[Range]:

@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
+from ccl_assets.text.characters import HIDDEN, MARKS
 from ccl_assets.text.lines import LINE_END, Line
 from ccl_assets.text.sections import note_lines
 from ccl_assets.text.sentences import statement_begins
-
-MARKS = "\u0300-\u036f"
-HIDDEN = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"
-"""Characters that are not seen: soft hyphens, zero-width and direction marks, as a class of a regular expression."""
 
 _ASCII_WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:'[^\W_]+)?")
 _LETTER = rf"[^\W_][{MARKS}{HIDDEN}]*"

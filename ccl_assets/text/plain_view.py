@@ -10,8 +10,8 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ccl_assets.text.characters import HIDDEN, MARKS
 from ccl_assets.text.lines import LINE_END
-from ccl_assets.text.note_tokens import HIDDEN, MARKS
 
 _HIDDEN = re.compile(f"[{HIDDEN}]")
 _SPECIAL = re.compile(

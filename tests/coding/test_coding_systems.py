@@ -106,7 +106,7 @@ def test_the_modules_of_all_systems_are_told_with_what_they_import():
     assert {f"coding.systems.{name}" for name in SYSTEMS} < set(system_modules())
     whole = [(f"ccl_assets.{module}", name) for module in system_modules() for name in ("SYSTEM", "build_system")]
     followed = {module for module, _ in reached(whole)}
-    used = ("coding.prompted_coder", "coding.code_repair", "answers.coding_format", "text.negation")
+    used = ("coding.prompted_coder", "coding.code_repair", "answers.coding_format", "text.assertions")
     assert {f"ccl_assets.{module}" for module in used} <= followed
 
 
