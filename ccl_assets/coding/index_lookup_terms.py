@@ -9,10 +9,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
-from os.path import commonprefix
+from functools import reduce
 from typing import Any
 
-from ccl_assets.coding.masking_terms import field_phrases, masking_terms
+from ccl_assets.coding.masking_terms import common_beginning, field_phrases, masking_terms
 from ccl_assets.text.note_tokens import fold_words
 
 MIN_TERM_LENGTH = 4
@@ -130,7 +130,7 @@ class TermTable:
         masks = masking_terms(rows, titles or {})
         for term, ranks in claims.items():
             if term not in codes and " " in term:
-                masks.setdefault(term, commonprefix(list(ranks)))
+                masks.setdefault(term, reduce(common_beginning, ranks))
         for term in codes.keys() & masks.keys() - set(field_phrases()):
             del masks[term]
         return cls(codes, frozenset(acronyms - printed_otherwise) & codes.keys(), masks)

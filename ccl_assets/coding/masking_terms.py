@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib.resources import files
-from os.path import commonprefix
 from typing import Any
 
 from ccl_assets.text.note_tokens import fold_words
@@ -59,17 +58,27 @@ def masking_terms(pairs: Iterable[Mapping[str, Any]], titles: Mapping[str, str])
     for code, phrase in _phrases(pairs, titles):
         stem = stems.get(phrase)
         if stem is None or not code.startswith(stem):
-            stems[phrase] = code if stem is None else commonprefix((code, stem))
+            stems[phrase] = code if stem is None else common_beginning(code, stem)
     masks: dict[str, str] = {}
     for phrase, stem in stems.items():
         for form in _forms(phrase) if phrase.count(" ") < 2 * _MOST_WORDS else ():
             words = fold_words(form)
             if 1 < len(words) <= _MOST_WORDS:
                 term = " ".join(words)
-                masks[term] = commonprefix((masks.get(term, stem), stem))
+                masks[term] = common_beginning(masks.get(term, stem), stem)
     for phrase in field_phrases():
         masks[phrase] = ""
     return masks
+
+
+def common_beginning(one: str, other: str) -> str:
+    """What two codes begin with alike."""
+    length = 0
+    for left, right in zip(one, other, strict=False):
+        if left != right:
+            break
+        length += 1
+    return one[:length]
 
 
 @lru_cache(maxsize=1)

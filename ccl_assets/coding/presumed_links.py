@@ -1,4 +1,4 @@
-"""Codes that the guidelines presume where two conditions are named together (I.C.9.a: hypertension with heart or kidney disease)."""
+"""Codes that the guidelines presume of conditions named together (I.C.9.a: hypertension with heart or kidney disease)."""
 
 from __future__ import annotations
 

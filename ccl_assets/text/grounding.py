@@ -26,7 +26,8 @@ class Grounding:
 
     Attributes:
         status: ``verbatim``: stands in the note as it is read: white space (notes wrap, the output format has one line per
-            span), hidden characters and the making of letters aside. ``repaired``: differs in case or by a few edits. ``ungrounded``: not found.
+            span), hidden characters and the making of letters aside. ``repaired``: differs in case or by a few edits.
+            ``ungrounded``: not found.
         begin: First code point; ``None`` if ungrounded.
         end: One past the last code point; ``None`` if ungrounded.
         text: ``note[begin:end]``; ``None`` if ungrounded.
@@ -100,10 +101,11 @@ def _literal(
     """The quote in a text, or in a view of the note, as it is or in other case."""
     for pattern, status in _patterns(quote):
         spans = (match.span() for match in pattern.finditer(text) if match.end() > match.start())
-        if view is None:
-            span = _first_free(spans, taken)
-        else:
-            span = _first_free((view.raw_span(*found) for found in spans), raw_taken)
+        span = (
+            _first_free(spans, taken)
+            if view is None
+            else _first_free((view.raw_span(*found) for found in spans), raw_taken)
+        )
         if span is not None:
             begin, end = span
             return Grounding(status, begin, end, (text if view is None else note)[begin:end], 0)

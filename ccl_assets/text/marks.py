@@ -93,12 +93,15 @@ def _values(raw: str, offset: int, rules: Rules) -> Iterator[tuple[int, int, Ass
     """``Asthma: No``, ``Asthma - none``, ``Asthma? No``, ``Asthma ... no``."""
     for sign in re.finditer(r"[:=?;]|\s[-–—]+\s|\.{2,}|…", raw):
         if (
-            raw[sign.end() : sign.end() + 1] not in {" ", "\t", "\u00a0", ""}
-            and sign.group() not in {":", "="}
-            and not sign.group().isspace()
+            (
+                raw[sign.end() : sign.end() + 1] not in {" ", "\t", "\u00a0", ""}
+                and sign.group() not in {":", "="}
+                and not sign.group().isspace()
+            )
+            and not sign.group()[-1:].isspace()
+            and not sign.group().startswith(".")
         ):
-            if not sign.group()[-1:].isspace() and not sign.group().startswith("."):
-                continue
+            continue
         rest = raw[sign.end() :].lstrip(" \t\u00a0*_")
         begin = len(raw) - len(rest)
         found = _VALUE_END.search(raw, begin)
@@ -163,9 +166,11 @@ def _boxes(raw: str, offset: int, rules: Rules) -> Iterator[tuple[int, int, Asse
             continue
         label = fold_words(raw[box.end() : after])
         if label and (label[0] in _YES or label[0] in _NO) and len(label) <= 4:
-            if number == 0 or not (fold_words(raw[before : box.start()])[:1] or ["-"])[0] in _YES | _NO:
-                key = before
-            elif len(words := fold_words(raw[before : box.start()])) > 1 and words[0] in _YES | _NO:
+            if (
+                number == 0
+                or (fold_words(raw[before : box.start()])[:1] or ["-"])[0] not in _YES | _NO
+                or (len(words := fold_words(raw[before : box.start()])) > 1 and words[0] in _YES | _NO)
+            ):
                 key = before
             if is_checked and label[0] in _NO:
                 first = boxes[number - 1] if number else box

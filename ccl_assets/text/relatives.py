@@ -48,7 +48,7 @@ def _forward(text: str, statement: Statement, relative: int, begins: list[int], 
     gap = statement.gaps[after]
     is_first = _leads(statement, relative)
     if is_first and (
-        ":" in gap or "=" in gap or gap.strip() in {"-", "--", "–", "—", "|"} and gap != "-" or "(" in gap
+        ":" in gap or "=" in gap or (gap.strip() in {"-", "--", "–", "—", "|"} and gap != "-") or "(" in gap
     ):
         yield from range(after, statement.end)
         return

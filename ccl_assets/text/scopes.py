@@ -191,9 +191,8 @@ class Statement:
                 any(mark in gap for mark in ",;:()|\t")
                 or "  " in gap
                 or self.words[position] in self.rules.verbs | _AND | self.rules.scope_ends
-            ):
-                if not self.terms[position] or self.terms[position - 1] != self.terms[position]:
-                    break
+            ) and (not self.terms[position] or self.terms[position - 1] != self.terms[position]):
+                break
             found.append(position)
         while (
             found
@@ -221,7 +220,7 @@ class Statement:
         return found
 
     def _is_list(self, position: int, end: int) -> bool:
-        """Whether an enumeration with a conjunction stands between a comma and a trigger: "influenza, tetanus and measles shots"."""
+        """Whether a list with a conjunction stands between a comma and a trigger: "influenza, tetanus and measles shots"."""
         return any(word in _AND or word in _OR for word in self.words[position:end])
 
     def _backward(self, begin: int, end: int) -> list[int]:
@@ -230,9 +229,8 @@ class Statement:
             return []
         depth = self.depth(begin)
         opens = self.gaps[begin].rstrip().endswith(("(", "[", "{", "("))
-        alone = (
-            opens
-            or self.gaps[begin].strip() in {",", "-", "--", "–", "—", ":", "=", "|", "..", "...", ""}
+        alone = opens or (
+            self.gaps[begin].strip() in {",", "-", "--", "–", "—", ":", "=", "|", "..", "...", ""}
             and self._stands_alone(begin, end)
         )
         plural = any(word in _PLURAL for word in self.words[begin:end])
@@ -242,7 +240,7 @@ class Statement:
             following = self.gaps[position + 1]
             word = self.words[position]
             crosses = position == begin - 1 and alone
-            if not crosses and any(mark in following for mark in "|\t:=") or (":" in following and not crosses):
+            if (not crosses and any(mark in following for mark in "|\t:=")) or (":" in following and not crosses):
                 break
             if not crosses and depth and self.depth(position) < depth:
                 break
@@ -251,7 +249,7 @@ class Statement:
             if not self.terms[position]:
                 if word in self.rules.scope_ends:
                     break
-                if word in self.rules.verbs and found and not (position == begin - 1):
+                if word in self.rules.verbs and found and position != begin - 1:
                     break
                 if word in _AND and not plural and self._has_verb_before(position):
                     break

@@ -126,9 +126,8 @@ def find_sections(text: str, lines: Sequence[Line] | None = None) -> Sections:
     begin = body = 0
     kind, title = SectionKind.OTHER, ""
     for head in [*heads, _Head(SectionKind.OTHER, len(text), len(text), "")]:
-        if head.begin > begin or head.begin == len(text):
-            if head.begin > begin or not found:
-                found.append(Section(kind, begin, body, head.begin, title))
+        if (head.begin > begin or head.begin == len(text)) and (head.begin > begin or not found):
+            found.append(Section(kind, begin, body, head.begin, title))
         begin, body, kind, title = head.begin, head.body, head.kind or SectionKind.OTHER, head.title
     return Sections(found)
 
@@ -229,7 +228,7 @@ def _line_head(raw: str, offset: int, after_blank: bool, shouts: bool) -> _Head 
     bare = rest.strip(_MARKS)
     if (
         is_marked
-        and (prefix and "#" in prefix.group() or rest.rstrip().endswith(("**", "__")))
+        and ((prefix and "#" in prefix.group()) or rest.rstrip().endswith(("**", "__")))
         and len(bare) <= _LONGEST_HEAD
     ):
         return _Head(None, offset, offset + len(raw), bare.rstrip(":"))

@@ -40,9 +40,9 @@ def statement_begins(
         return
     yield 0
     for position, gap in enumerate(gaps):
-        if position and (len(gap) > 1 or gap in ";!?…•") and _ends_sentence(gap, words, text, begins, ends, position):
-            yield position
-        elif position and gap == "." and _runs_on(text, begins, ends, position):
+        if (
+            position and (len(gap) > 1 or gap in ";!?…•") and _ends_sentence(gap, words, text, begins, ends, position)
+        ) or (position and gap == "." and _runs_on(text, begins, ends, position)):
             yield position
     for line in lines:
         if not line.goes_on and (position := bisect_left(begins, line.next)) < len(begins):
@@ -66,7 +66,7 @@ def _ends_sentence(
     if "." not in gap and "…" not in gap and "。" not in gap:
         return False
     stop = _STOP.search(gap)
-    if stop is None or stop.start() > 2 and gap[: stop.start()].strip(_CLOSERS + " ") != "":
+    if stop is None or (stop.start() > 2 and gap[: stop.start()].strip(_CLOSERS + " ") != ""):
         return False
     before = words[position - 1]
     if stop.start() == 0 and before in word_set("abbreviations"):

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Statements as notes make them, by kind of fault, with what they say of the conditions named."""
 
 # kind: [(text, {condition: status})]
