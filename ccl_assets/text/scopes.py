@@ -152,9 +152,8 @@ class Statement:
                         del found[separator:]
                     break
                 if word in self.rules.predicates and not in_term and has_content and separator is not None:
-                    if found[separator:] and (
-                        position + 1 >= self.end or self._ends_part(position + 1) or word != "stable"
-                    ):
+                    ends = position + 1 >= self.end or self._ends_part(position + 1) or word != "stable"
+                    if found[separator:] and ends:
                         del found[separator:]
                         break
                 if "," in gap or word in _AND or word in _OR or "/" in gap or " - " in gap:
