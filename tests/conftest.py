@@ -51,6 +51,12 @@ def development_corpora() -> Path:
     return published("corpora", "CCL_TEST_CORPORA", "the published corpora")
 
 
+@pytest.fixture(scope="session")
+def note_cases() -> Path:
+    """Small notes with the codes they must and must not have; they are not part of the project."""
+    return published("note_cases", "CCL_TEST_NOTE_CASES", "the small notes with their codes")
+
+
 def published(name: str, setting: str, what: str) -> Path:
     """A folder of published data, or the test is skipped."""
     given = os.environ.get(setting)

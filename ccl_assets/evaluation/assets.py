@@ -27,7 +27,6 @@ from ccl_assets.lakehouse.table_asset import ALL, Input, TableResult, inputs, ta
 from ccl_assets.resources.models.language_models import LanguageModels
 from ccl_assets.resources.settings import settings
 from ccl_assets.sft.assets import ADAPTER_KEY
-from ccl_assets.text.rule_files import rule_file_names
 
 _SETTINGS = settings()
 _BENCHMARKS = {"split": SPLITS}

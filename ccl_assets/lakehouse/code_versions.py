@@ -86,7 +86,7 @@ def reached(roots: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
         roots: Module and name of each definition to begin with.
 
     Returns:
-        A hash by module and name; a prompt or data file stands under its module and its file name.
+        A hash by module and name; a prompt or data file stands under its module and its path from there.
     """
     found: dict[tuple[str, str], str] = {}
     waiting = list(roots)
@@ -103,7 +103,10 @@ def reached(roots: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
         if definition.is_contract:
             continue
         found[module, name] = definition.sha256
-        found.update({(module, path.name): _file_hash(path) for path in definition.data_files})
+        folder = _module(module).path.parent
+        found.update(
+            {(module, path.relative_to(folder).as_posix()): _file_hash(path) for path in definition.data_files}
+        )
         found.update({("prompts", prompt): load_prompt(prompt).sha256 for prompt in definition.prompts})
         waiting += definition.uses
     return found

@@ -26,16 +26,6 @@ class Trigger:
     direction: str
 
 
-def rule_file_names() -> tuple[str, ...]:
-    """All rule files by their path below the package, for code versions."""
-    folder = files("ccl_assets.text").joinpath("rules")
-    return tuple(
-        f"text/rules/{language}/{name}"
-        for language in LANGUAGES
-        for name in sorted(file.name for file in folder.joinpath(language).iterdir())
-    )
-
-
 def rule_lines(name: str, language: str) -> Iterator[str]:
     """The lines of a rule file without remarks; none where a language has no such file."""
     file = files("ccl_assets.text").joinpath("rules", language, name)
