@@ -40,6 +40,7 @@ SKIPPED_WORDS = frozenset(
 _MOST_WORDS = 8
 _REMARK = re.compile(r"\s*\([^()]*\)|\s*\[[^\[\]]*\]")
 _SITE = re.compile(r"^(.*\S) of (?:the )?(\S+)$")
+_LISTED_SITE = re.compile(r"^([^,]+), (?:left |right |bilateral |unspecified )?([^\W\d_]+)$")
 _TYPED = re.compile(
     r"\b((?:type|stage|class|grade) \w+) (.+)$|^(.+?),? ((?:type|stage|class|grade) \w+)$", re.IGNORECASE
 )
@@ -107,7 +108,15 @@ def _forms(phrase: str) -> Iterator[str]:
     yield phrase
     if bare != phrase:
         yield bare
+    for cut in (" without ", " with ", " and other ", " due to "):
+        if cut in bare:
+            yield bare.partition(cut)[0].removesuffix("s")
     if (site := _SITE.match(bare)) is not None and "," not in bare:
+        yield f"{site[2]} {site[1]}"
+        yield f"{site[1]} {site[2]}"
+        yield f"{site[1]} of {site[2]}s"
+    elif (site := _LISTED_SITE.match(bare)) is not None:
+        yield f"{site[1]} of {site[2]}"
         yield f"{site[2]} {site[1]}"
     if (typed := _TYPED.search(bare)) is not None:
         yield f"{typed[2]} {typed[1]}" if typed[1] else f"{typed[4]} {typed[3]}"

@@ -185,6 +185,8 @@ def _flags(
             if any(in_term[found.begin : found.end]):
                 continue
             for status, direction in found.says:
+                if direction is Direction.TAIL and found.end < end and ":" in gaps[found.end] and found.begin - begin < 4:
+                    direction = Direction.FORWARD  # "All negative: fever, cough"
                 for position in statement.reach(found.begin, found.end, direction):
                     flags[position] |= _BIT[status]
                 if found.end == end and direction is Direction.FORWARD and _introduces(text, ends[end - 1]):
@@ -245,19 +247,35 @@ def _ask(text: str, begins: list[int], ends: list[int], begin: int, end: int, fl
 
 
 def _date(statement: Statement, flags: list[int]) -> None:
-    """A condition with the year it was: "pneumonia in 2010"."""
+    """A condition with the year it was: "pneumonia in 2010", "stroke (2015)", "pneumonia 2018, resolved"."""
     words = statement.words
     for position in range(statement.begin + 1, statement.end):
         word = words[position]
-        if (
-            len(word) == 4
-            and word.isdigit()
-            and word[:2] in {"19", "20"}
-            and words[position - 1] in {"in", "en", "circa"}
-        ):
-            before = words[max(statement.begin, position - 4) : position - 1]
-            if {"since", "diagnosed", "dx", "until", "started", "desde", "diagnosticado", "diagnosticada"}.isdisjoint(
-                before
-            ):
-                for place in statement.reach(position - 1, position + 1, Direction.BACKWARD):
-                    flags[place] |= _BIT[Assertion.HISTORICAL]
+        if not (len(word) == 4 and word.isdigit() and word[:2] in {"19", "20"}):
+            continue
+        begin = position - 1
+        if begin > statement.begin and words[begin] in _MONTHS:
+            begin -= 1
+        if words[begin] not in {"in", "en", "circa", "around"}:
+            after = statement.gaps[position + 1].strip() if position + 1 < statement.end else ","
+            gap = statement.gaps[position].strip()
+            if gap not in {"", "(", "["} or (after[:1] or " ") not in ",);].:":
+                continue
+            begin = position
+            if words[position - 1] in _NOT_THEN or words[position - 1] in _MONTHS or not words[position - 1].isalpha():
+                continue
+        before = words[max(statement.begin, begin - 3) : begin]
+        if _NOT_THEN.isdisjoint(before):
+            for place in statement.reach(begin, position + 1, Direction.BACKWARD):
+                flags[place] |= _BIT[Assertion.HISTORICAL]
+
+
+_MONTHS = frozenset(
+    {"january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"}
+    | {"jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "enero", "febrero", "marzo", "abril"}
+    | {"mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre", "early", "late", "mid"}
+)
+_NOT_THEN = frozenset(
+    {"since", "diagnosed", "dx", "until", "started", "from", "of", "to", "on", "by", "after", "before", "desde", "diagnosticado"}
+    | {"diagnosticada", "de", "year", "el", "visit", "dated", "seen"}
+)

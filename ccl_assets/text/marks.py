@@ -12,6 +12,8 @@ from ccl_assets.text.triggers import Assertion, Rules
 
 _PARENTHESES_SIGN = re.compile(r"[(\[]\s*([-–−+])\s*[)\]]")
 _GLUED_SIGN = re.compile(r"(?<![^\s,;:(])([-–−+])(?=[^\W\d_])")
+_LOOSE_SIGN = re.compile(r"(?:(?<=[,;:])\s*|^\s*)([-–−+])\s?(?=[^\W\d_])")
+_BOXED_ANSWERS = re.compile(r"\b(yes|no)\s?\[\s?([xX✓]?)\s?\]\s*,?\s*(yes|no)\s?\[\s?([xX✓]?)\s?\]", re.IGNORECASE)
 _BOX = re.compile(r"\[\s?([xX✓✗*_]?)\s?\]|\(\s([xX✓]?)\s?\)|\(([xX✓])\)|([☐□▢❏])|([☑☒✅■✔])")
 _YES = frozenset({"yes", "y", "si", "present", "positive", "true"})
 _NO = frozenset({"no", "n", "none", "absent", "negative", "never", "false", "denies"})
@@ -136,6 +138,9 @@ def _signs(raw: str, offset: int) -> Iterator[tuple[int, int, Assertion]]:
             before = signs[number - 1].end() if number else 0
             yield offset + max(begin + 1, before), offset + sign.start(), Assertion.NEGATED
     glued = list(_GLUED_SIGN.finditer(raw))
+    loose = list(_LOOSE_SIGN.finditer(raw))
+    if len(loose) > max(1, len(glued)) and "+" in {sign[1] for sign in loose} and "," in raw:
+        glued = loose
     if glued and ("+" in {sign[1] for sign in glued} or len(glued) > 1 or raw.lstrip()[:1] not in "-–−"):
         for number, sign in enumerate(glued):
             if sign[1] != "+":
@@ -151,6 +156,14 @@ def _leads(raw: str, place: int) -> bool:
 
 def _boxes(raw: str, offset: int, rules: Rules) -> Iterator[tuple[int, int, Assertion]]:
     """``[ ] asthma [x] gout``, ``☐ asthma``, ``asthma [ ]``, ``Asthma: [ ] yes [x] no``."""
+    answers = list(_BOXED_ANSWERS.finditer(raw))
+    if answers:
+        begin = 0
+        for answer in answers:
+            if answer[2 if answer[1].casefold() == "no" else 4]:
+                yield offset + begin, offset + answer.start(), Assertion.NEGATED
+            begin = answer.end()
+        return
     boxes = [box for box in _BOX.finditer(raw) if box.group().strip()]
     if not boxes:
         return

@@ -19,7 +19,7 @@ _LETTER = rf"[^\W_][{MARKS}{HIDDEN}]*"
 _ANY_WORD = re.compile(rf"\d+(?:[.,]\d+)+|(?:{_LETTER})+(?:['’ʼ＇](?:{_LETTER})+)?")
 _NOT_SEEN = re.compile(f"[{HIDDEN}]")
 _TRAILING_HIDDEN = re.compile(f"[{HIDDEN}]+$")
-_HYPHENATED = re.compile(rf"[-‐‑]{LINE_END}[ \t]*")
+_HYPHENATED = re.compile(rf"[-‐‑\u00ad]+{LINE_END}[ \t]*")
 _PHRASE_END = re.compile(r"[:|•=\t–—]|--")
 _PLAIN_GAPS = frozenset({" ", "-", ", ", "/"})
 
@@ -72,7 +72,7 @@ def tokenize(text: str, vocabulary: Container[str] = (), lines: Sequence[Line] |
         if not raw.isascii() and (hidden := _TRAILING_HIDDEN.search(raw)):
             end -= hidden.end() - hidden.start()
         gap = text[previous:begin]
-        if gap and gap[0] in "-‐‑" and _HYPHENATED.fullmatch(gap) and words and words[-1] + word in vocabulary:
+        if gap and gap[0] in "-‐‑\u00ad" and _HYPHENATED.fullmatch(gap) and words and words[-1] + word in vocabulary:
             words[-1] += word
             ends[-1] = previous = end
             continue

@@ -62,6 +62,10 @@ def _forward(text: str, statement: Statement, relative: int, begins: list[int], 
         yield from range(after, statement.end)
         return
     seen = False
+    if words[after] in {"who", "que"} and gap.strip() == ",":  # "her sister, who lives far away, has migraine"
+        closed = next((place for place in range(after + 1, statement.end) if "," in statement.gaps[place]), after)
+        if words[closed] in groups["has"]:
+            after = closed
     for position in range(after, min(statement.end, after + _REACH)):
         word = words[position]
         if word in groups["reports"]:

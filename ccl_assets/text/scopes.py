@@ -55,6 +55,7 @@ _FUNCTION_WORDS = frozenset(
     }
 )
 _BE = frozenset({"is", "was", "are", "were", "be", "been", "es", "fue", "son", "fueron"})
+_CONDITIONS = frozenset({"if", "unless", "should", "si"})
 _WITH = frozenset({"with", "con"})
 _FOR = frozenset({"for", "para"})
 
@@ -97,7 +98,7 @@ class Statement:
     def reach(self, begin: int, end: int, direction: Direction) -> list[int]:
         """The words a trigger speaks of that stands at ``begin`` to ``end``."""
         if direction is Direction.FORWARD:
-            return self._forward(end)
+            return self._forward(end, is_condition=not _CONDITIONS.isdisjoint(self.words[begin:end]))
         if direction is Direction.NEAR:
             return self._near(end)
         if direction is Direction.BOTH:
@@ -119,7 +120,7 @@ class Statement:
             or self.words[end] in self.rules.scope_ends
         )
 
-    def _forward(self, begin: int) -> list[int]:
+    def _forward(self, begin: int, is_condition: bool = False) -> list[int]:
         """Up to the end of the statement, a verb of another part, a bracket that closes, or a word that ends the scope."""
         if begin >= self.end:
             return []
@@ -139,7 +140,7 @@ class Statement:
                 if separator is not None:
                     del found[separator:]
                 break
-            if position > begin and ("|" in gap or "\t" in gap) and has_content:
+            if (("|" in gap or "\t" in gap) and has_content) or ("   " in gap and position > self.begin):
                 break
             if not (in_term and position and self.terms[position - 1] == in_term):
                 if has_content and word in self.rules.scope_ends and not in_term:
@@ -147,7 +148,7 @@ class Statement:
                 if has_content and word in _WITH and "," in gap:
                     break
                 is_verb = word in self.rules.verbs and not in_term
-                if is_verb and has_content and not self._reports(position):
+                if is_verb and has_content and not is_condition and not self._reports(position):
                     if separator is not None:
                         del found[separator:]
                     break

@@ -99,6 +99,7 @@ _MARKS = " \t*_#=~]>}\"'"
 _REMARK = re.compile(r"\([^()]*\)?|\[[^\[\]]*\]?|<[^<>]*>?")
 _DATE = re.compile(r"\b\d{1,4}[-/.]\d{1,2}(?:[-/.]\d{2,4})?\b|\b\d{1,2}:\d{2}\b|\b(?:19|20)\d\d\b")
 _LETTERS = re.compile(r"[^\W\d_]+")
+_INLINE = re.compile(r"[.;]\s+([A-Z][\w/'’-]*(?: [A-Za-z][\w/'’-]*){0,2})$")
 _WORDS = re.compile(r"[^\W_]+")
 _CAPS = re.compile(r"[A-Z][A-Z0-9/&()' ,.-]{2,120}")
 _TITLE = re.compile(r"[A-Z][\w/&()'’-]*(?: (?:[A-Z(][\w/&()'’-]*|and|of|the|for|to|in|on|or|with|&|/)){0,7}")
@@ -192,7 +193,7 @@ def _heads(text: str, lines: Sequence[Line]) -> list[_Head]:
             if head is None and not wraps and _has_ended(open_since, seen_content, after_blank or not is_list, bare):
                 head = _Head(SectionKind.OTHER, line.begin, line.begin, "")
         line_heads = [head] if head is not None else []
-        line_heads += _inline_heads(text, line, head)
+        line_heads += _inline_heads(text, line, head, wraps, open_since is not None or bool(head and head.kind in LEFT_OUT))
         for found in line_heads:
             heads.append(found)
             open_since = found if found.kind in LEFT_OUT else None
@@ -207,7 +208,8 @@ def _heads(text: str, lines: Sequence[Line]) -> list[_Head]:
 
 
 def _starts_known(raw: str) -> bool:
-    return fold_name(raw.partition(":")[0]) in _names()
+    known = _names().get(fold_name(raw.partition(":")[0]))
+    return known is not None and not known[1]
 
 
 def _line_head(raw: str, offset: int, after_blank: bool, shouts: bool) -> _Head | None:
@@ -259,13 +261,13 @@ def _with_colon(raw: str, start: int, offset: int, is_marked: bool) -> _Head | N
         return None
     if folded in _names():
         return _Head(_names()[folded][0], offset, body, name)
-    if _mentions_relative(name):
-        return None
     if not value.strip(_MARKS):  # a long head: known by how it begins
         words = folded.split()
-        for count in range(min(len(words), 6), 1, -1):
+        for count in range(min(len(words), 6), 0, -1):
             if (known := _names().get(" ".join(words[:count]))) is not None and not known[1]:
                 return _Head(known[0], offset, body, name)
+    if _mentions_relative(name):
+        return None
     if _CAPS.fullmatch(name) and len(name) > 1:
         return _Head(None, offset, body, name, is_loose=bool(value.strip(_MARKS)))
     if _TITLE.fullmatch(name) or (is_marked and len(_LETTERS.findall(name)) <= _MOST_WORDS):
@@ -342,12 +344,13 @@ def _mentions_relative(text: str) -> bool:
     )
 
 
-def _inline_heads(text: str, line: Line, first: _Head | None) -> Iterator[_Head]:
-    """Known heads with a colon in the middle of a line."""
+def _inline_heads(text: str, line: Line, first: _Head | None, wraps: bool, is_left_out: bool) -> Iterator[_Head]:
+    """Known heads with a colon in the middle of a line; behind a left-out section those shaped like one as well."""
     position = (first.body if first is not None else line.begin) - 1
     names = _names()
     while (position := text.find(":", position + 1, line.end)) >= 0:
-        before = text[max(line.begin, position - 60, first.body if first is not None else 0) : position].rstrip("*_ ")
+        start = max(line.begin, position - 60, first.body if first is not None else 0)
+        before = text[start:position].rstrip("*_ ")
         words = list(re.finditer(r"[^\W\d_]+(?:['’]s)?", before))
         for count in range(min(len(words), 5), 0, -1):
             begin = words[-count].start()
@@ -356,7 +359,7 @@ def _inline_heads(text: str, line: Line, first: _Head | None) -> Iterator[_Head]
             if known is None or len(name) > 2 * len(fold_name(name)) + 8:
                 continue
             lead = before[:begin].rstrip("*_ \t")
-            starts = not lead or bool(_SENTENCE_END.search(lead)) or before[:begin].endswith(("  ", "\t"))
+            starts = (not lead and not wraps) or bool(_SENTENCE_END.search(lead)) or before[:begin].endswith(("  ", "\t"))
             is_caps = name.isupper() and len(name) > 2
             if not (
                 starts or is_caps or (name[0].isupper() and not known[1] and not lead.endswith((",", "and", "or")))
@@ -365,13 +368,13 @@ def _inline_heads(text: str, line: Line, first: _Head | None) -> Iterator[_Head]
             value = text[position + 1 : line.end]
             if fold_name(name) in _MEASURED and (_MEASURE.match(value) or re.search(r"\bFH[RT]\b", value)):
                 break
-            offset = (
-                position
-                - len(text[max(line.begin, position - 60, first.body if first is not None else 0) : position])
-                + begin
-            )
-            yield _Head(known[0], offset, position + 1, name)
+            yield _Head(known[0], start + begin, position + 1, name)
             break
+        else:
+            value = text[position + 1 : line.end].partition(".")[0]
+            shaped = _INLINE.search(before) if is_left_out else None
+            if shaped is not None and not _mentions_relative(shaped[1]) and not _mentions_relative(value):
+                yield _Head(None, start + shaped.start(1), position + 1, shaped[1])
 
 
 def _is_mostly_capitals(text: str) -> bool:

@@ -15,7 +15,7 @@ _STOP = re.compile(rf"[.…。][.…]*[{re.escape(_CLOSERS)}]*(?=[\s\u200b]|$|[\
 _QUESTION = re.compile(r"[?!]")
 _ENDS = re.compile(r"[;•▪►◦‣☐☑☒□■✓✗]|\[[ xX_✓✗]?\]")
 _ITEM_NUMBER = re.compile(r"(?:(?<=[\s.;:])|^)\(?(\d{1,2})[.)](?=\s*[^\W\d_])")
-_LINE_ITEM = re.compile(r"^\s*(?:[-–—*•·▪►◦‣#+>]+|\(?\d{1,2}[.)])\s")
+_ITEM_LETTER = re.compile(r"(?:(?<=[\s.;:])|^)\(?([a-h])\)(?=\s+[^\W\d_])")
 
 
 def statement_begins(
@@ -102,14 +102,15 @@ def _runs_on(text: str, begins: Sequence[int], ends: Sequence[int], position: in
 
 
 def _flat_items(text: str, lines: Sequence[Line]) -> Iterator[int]:
-    """Where the items of a numbered list begin that stands in running text: "1. Asthma 2. Gout"."""
+    """Where the items of a list begin that stands in running text: "1. Asthma 2. Gout", "a) asthma b) gout"."""
     for line in lines:
-        wanted = 0
-        previous: re.Match[str] | None = None
-        for match in _ITEM_NUMBER.finditer(text, line.begin, line.end):
-            number = int(match[1])
-            if number == 1 or (previous is not None and number == wanted):
-                if number != 1 and previous is not None:
-                    yield previous.start()
-                    yield match.start()
-                previous, wanted = match, number + 1
+        for pattern in (_ITEM_NUMBER, _ITEM_LETTER):
+            wanted = 0
+            previous: re.Match[str] | None = None
+            for match in pattern.finditer(text, line.begin, line.end):
+                number = int(match[1]) if match[1].isdigit() else ord(match[1]) - ord("a") + 1
+                if number == 1 or (previous is not None and number == wanted):
+                    if number != 1 and previous is not None:
+                        yield previous.start()
+                        yield match.start()
+                    previous, wanted = match, number + 1
