@@ -182,10 +182,18 @@ def _flags(
         for position in range(begin, end) if carried else ():
             flags[position] |= carried
         for found in find_triggers(words, begin, end, given):
-            if any(in_term[found.begin : found.end]):
-                continue
+            if (
+                any(in_term[found.begin : found.end])
+                or text[ends[found.end - 1] : ends[found.end - 1] + 2].lstrip(" ")[:1] == "["
+            ):
+                continue  # part of a term, or the label of a box
             for status, direction in found.says:
-                if direction is Direction.TAIL and found.end < end and ":" in gaps[found.end] and found.begin - begin < 4:
+                if (
+                    direction is Direction.TAIL
+                    and found.end < end
+                    and ":" in gaps[found.end]
+                    and found.begin - begin < 4
+                ):
                     direction = Direction.FORWARD  # "All negative: fever, cough"
                 for position in statement.reach(found.begin, found.end, direction):
                     flags[position] |= _BIT[status]
@@ -271,11 +279,56 @@ def _date(statement: Statement, flags: list[int]) -> None:
 
 
 _MONTHS = frozenset(
-    {"january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"}
-    | {"jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "enero", "febrero", "marzo", "abril"}
+    {
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    }
+    | {
+        "jan",
+        "feb",
+        "mar",
+        "apr",
+        "jun",
+        "jul",
+        "aug",
+        "sep",
+        "sept",
+        "oct",
+        "nov",
+        "dec",
+        "enero",
+        "febrero",
+        "marzo",
+        "abril",
+    }
     | {"mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre", "early", "late", "mid"}
 )
 _NOT_THEN = frozenset(
-    {"since", "diagnosed", "dx", "until", "started", "from", "of", "to", "on", "by", "after", "before", "desde", "diagnosticado"}
+    {
+        "since",
+        "diagnosed",
+        "dx",
+        "until",
+        "started",
+        "from",
+        "of",
+        "to",
+        "on",
+        "by",
+        "after",
+        "before",
+        "desde",
+        "diagnosticado",
+    }
     | {"diagnosticada", "de", "year", "el", "visit", "dated", "seen"}
 )

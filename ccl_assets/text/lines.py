@@ -93,7 +93,8 @@ def _goes_on(line: str, after: str, width: int, joints: Container[str], is_head:
     last = _LAST_WORD.search(line)
     ends_open = line.endswith((",", "/", "&", "-", "–", "(")) or (last is not None and last[1].casefold() in joints)
     if is_head(after):
-        return ends_open and not line.endswith("-") and not after.rstrip().endswith(":") and ":" not in after
+        # "with the patient and her\nfamily: they agree" is no head; one with a colon is, unless it is written small there
+        return ends_open and not line.endswith(("-", ",")) and (":" not in after or after[:1].islower())
     if ends_open:
         return True
     if first is None:

@@ -15,7 +15,8 @@ from ccl_assets.text.lines import LINE_END
 
 _HIDDEN = re.compile(f"[{HIDDEN}]")
 _SPECIAL = re.compile(
-    rf"(?P<cut>(?<=[^\W\d_])[-‐‑\u00ad]{LINE_END}[ \t]*(?=[^\W\d_]))|(?P<cluster>.?(?:[{MARKS}]+[{HIDDEN}]*)+|[{HIDDEN}]+|[^\x00-\x7f])",
+    rf"(?P<cut>(?<=[^\W\d_])[-‐‑\u00ad]{LINE_END}[ \t]*(?=[^\W\d_]))"
+    rf"|(?P<cluster>.?(?:[{MARKS}]+[{HIDDEN}]*)+|[{HIDDEN}]+|[^\x00-\x7f])",
     re.DOTALL,
 )
 

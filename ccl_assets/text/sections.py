@@ -193,7 +193,9 @@ def _heads(text: str, lines: Sequence[Line]) -> list[_Head]:
             if head is None and not wraps and _has_ended(open_since, seen_content, after_blank or not is_list, bare):
                 head = _Head(SectionKind.OTHER, line.begin, line.begin, "")
         line_heads = [head] if head is not None else []
-        line_heads += _inline_heads(text, line, head, wraps, open_since is not None or bool(head and head.kind in LEFT_OUT))
+        line_heads += _inline_heads(
+            text, line, head, wraps, open_since is not None or bool(head and head.kind in LEFT_OUT)
+        )
         for found in line_heads:
             heads.append(found)
             open_since = found if found.kind in LEFT_OUT else None
@@ -359,7 +361,9 @@ def _inline_heads(text: str, line: Line, first: _Head | None, wraps: bool, is_le
             if known is None or len(name) > 2 * len(fold_name(name)) + 8:
                 continue
             lead = before[:begin].rstrip("*_ \t")
-            starts = (not lead and not wraps) or bool(_SENTENCE_END.search(lead)) or before[:begin].endswith(("  ", "\t"))
+            starts = (
+                (not lead and not wraps) or bool(_SENTENCE_END.search(lead)) or before[:begin].endswith(("  ", "\t"))
+            )
             is_caps = name.isupper() and len(name) > 2
             if not (
                 starts or is_caps or (name[0].isupper() and not known[1] and not lead.endswith((",", "and", "or")))

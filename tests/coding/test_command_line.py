@@ -146,6 +146,15 @@ def test_a_byte_order_mark_is_no_part_of_the_note(run, tmp_path):
     assert (code["begin"], code["end"]) == (0, 19)
 
 
+def test_uncertain_diagnoses_follow_the_setting(run, tmp_path):
+    path = tmp_path / "note.txt"
+    path.write_text("Probable high blood pressure.")
+    asked = (path, "--system", "index_lookup", "--json")
+    assert json.loads(run(*asked)[1])["codes"] == []
+    assert json.loads(run(*asked, "--setting", "outpatient")[1])["codes"] == []
+    assert [code["code"] for code in json.loads(run(*asked, "--setting", "inpatient")[1])["codes"]] == ["I10"]
+
+
 def test_no_code_is_no_failure(run, tmp_path):
     path = tmp_path / "note.txt"
     path.write_text("Feels fine.")

@@ -91,7 +91,9 @@ def test_further_notes_of_the_kinds(system, text, must, must_not):
     assert not must_not & codes
 
 
-@pytest.mark.parametrize("text", ["Probable pneumonia.", "Rule out pneumonia.", "Pneumonia is suspected.", "Pneumonia vs. gout"])
+@pytest.mark.parametrize(
+    "text", ["Probable pneumonia.", "Rule out pneumonia.", "Pneumonia is suspected.", "Pneumonia vs. gout"]
+)
 def test_uncertain_diagnoses_follow_the_setting(system, text):
     assert "J18.9" not in found(system, text)
     assert "J18.9" in found(system, text, Setting.INPATIENT)
