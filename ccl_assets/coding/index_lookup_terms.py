@@ -95,6 +95,7 @@ class TermTable:
         self._masks = masks or {}
         self._lengths = _lengths(codes)
         self._mask_lengths = _lengths(self._masks)
+        self._first_words = frozenset(term.partition(" ")[0] for terms in (codes, self._masks) for term in terms)
         self.vocabulary = frozenset(word for term in codes for word in term.split(" "))
 
     @classmethod
@@ -140,6 +141,10 @@ class TermTable:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._codes)
+
+    def may_begin(self, word: str) -> bool:
+        """Whether a term or a mask begins with a word."""
+        return word in self._first_words
 
     def longest_match(self, words: Sequence[str], start: int, stop: int) -> tuple[str, int] | None:
         """Code and word count of the longest term that begins at ``start`` and ends at or before ``stop``."""

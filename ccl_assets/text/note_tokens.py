@@ -14,7 +14,8 @@ from ccl_assets.text.lines import LINE_END, Line
 from ccl_assets.text.sections import note_lines
 from ccl_assets.text.sentences import statement_begins
 
-_ASCII_WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:'[^\W_]+)?")
+_PLAIN_WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['’][^\W_]+)?")
+_RARE = re.compile(f"[{MARKS}{HIDDEN}ʼ＇]")
 _LETTER = rf"[^\W_][{MARKS}{HIDDEN}]*"
 _ANY_WORD = re.compile(rf"\d+(?:[.,]\d+)+|(?:{_LETTER})+(?:['’ʼ＇](?:{_LETTER})+)?")
 _NOT_SEEN = re.compile(f"[{HIDDEN}]")
@@ -64,12 +65,12 @@ def tokenize(text: str, vocabulary: Container[str] = (), lines: Sequence[Line] |
     ends: list[int] = []
     gaps: list[str] = []
     previous = 0
-    pattern = _ASCII_WORD if text.isascii() else _ANY_WORD
-    for match in pattern.finditer(text):
+    is_rare = not text.isascii() and _RARE.search(text) is not None
+    for match in (_ANY_WORD if is_rare else _PLAIN_WORD).finditer(text):
         begin, end = match.span()
         raw = match.group()
         word = fold_word(raw)
-        if not raw.isascii() and (hidden := _TRAILING_HIDDEN.search(raw)):
+        if is_rare and (hidden := _TRAILING_HIDDEN.search(raw)):
             end -= hidden.end() - hidden.start()
         gap = text[previous:begin]
         if gap and gap[0] in "-‐‑\u00ad" and _HYPHENATED.fullmatch(gap) and words and words[-1] + word in vocabulary:
@@ -87,13 +88,15 @@ def tokenize(text: str, vocabulary: Container[str] = (), lines: Sequence[Line] |
 
 def fold_words(text: str) -> list[str]:
     """The folded words of a text, as :func:`tokenize` gives them."""
-    pattern = _ASCII_WORD if text.isascii() else _ANY_WORD
-    return [fold_word(word) for word in pattern.findall(text)]
+    is_rare = not text.isascii() and _RARE.search(text) is not None
+    return [fold_word(word) for word in (_ANY_WORD if is_rare else _PLAIN_WORD).findall(text)]
 
 
 def fold_word(word: str) -> str:
     """Lower case, diacritics and possessive ending off: ``Sjögren's`` -> ``sjogren``."""
-    return word.lower().removesuffix("'s") if word.isascii() else _fold_rare(word)
+    if not word.isascii():
+        return _fold_rare(word)
+    return word.lower().removesuffix("'s") if "'" in word else word.lower()
 
 
 @lru_cache(maxsize=10_000)

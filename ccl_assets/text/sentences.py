@@ -104,7 +104,10 @@ def _runs_on(text: str, begins: Sequence[int], ends: Sequence[int], position: in
 def _flat_items(text: str, lines: Sequence[Line]) -> Iterator[int]:
     """Where the items of a list begin that stands in running text: "1. Asthma 2. Gout", "a) asthma b) gout"."""
     for line in lines:
-        for pattern in (_ITEM_NUMBER, _ITEM_LETTER):
+        closed = text.find(")", line.begin, line.end) >= 0
+        if not closed and text.find(".", line.begin, line.end) < 0:
+            continue
+        for pattern in (_ITEM_NUMBER, _ITEM_LETTER) if closed else (_ITEM_NUMBER,):
             wanted = 0
             previous: re.Match[str] | None = None
             for match in pattern.finditer(text, line.begin, line.end):

@@ -97,6 +97,9 @@ class IndexLookup:
     ) -> Iterator[tuple[int, int, str]]:
         words = tokens.words
         while start < stop:
+            if not self._terms.may_begin(words[start]):
+                start += 1
+                continue
             match = self._terms.longest_match(words, start, stop)
             if match is not None and not self._fits_case(text, tokens, start, match[1]):
                 match = None
@@ -129,13 +132,13 @@ class IndexLookup:
 
     def _masks_over_skipped(self, words: Sequence[str], start: int, stop: int) -> dict[int, tuple[int, str]]:
         """Masks and terms with words in between that say nothing of the kind of condition, by where they begin."""
-        kept = [position for position in range(start, stop) if words[position] not in SKIPPED_WORDS]
-        if len(kept) < 2 or len(kept) == stop - start:
+        if SKIPPED_WORDS.isdisjoint(words[start:stop]):
             return {}
+        kept = [position for position in range(start, stop) if words[position] not in SKIPPED_WORDS]
         bare = [words[position] for position in kept]
         found = {}
         for place, position in enumerate(kept):
-            if place + 1 < len(kept):
+            if place + 1 < len(kept) and self._terms.may_begin(words[position]):
                 mask = self._terms.longest_mask(bare, place, len(bare)) or self._terms.longest_match(
                     bare, place, len(bare)
                 )
