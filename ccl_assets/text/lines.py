@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
-LINE_END = r"(?:\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])"
+LINE_END = r"(?>\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])"
 """A line end as ``str.splitlines`` sees it, for regular expressions."""
 
 WRAPPED_LINE_LENGTH = 60  # a line of at least this length may have been wrapped; a shorter one was ended on purpose

@@ -128,3 +128,9 @@ def test_sections_are_cut_at_any_line_end(end):
     text = f"HPI: cough{end}{end}PLAN:{end}rest{end}"
     parts = split_by_sections(text, [], lambda begin, stop: stop - begin < 18)
     assert [text[begin:stop] for begin, stop in parts] == [f"HPI: cough{end}{end}", f"PLAN:{end}rest{end}"]
+
+
+def test_one_line_end_of_two_characters_is_no_empty_line():
+    text = "one\r\ntwo\r\n\r\nthree\r\n"
+    parts = split_by_sections(text, [], lambda begin, stop: stop - begin < 14)
+    assert [text[begin:stop] for begin, stop in parts] == ["one\r\ntwo\r\n\r\n", "three\r\n"]
