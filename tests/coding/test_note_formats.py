@@ -57,7 +57,7 @@ FORMATS = {
     "DOCX": [_zip("[Content_Types].xml", "word/document.xml")],
     "XLSX": [_zip("[Content_Types].xml", "xl/workbook.xml")],
     "ZIP": [_zip("note.txt")],
-    "gzip": [gzip.compress(b"Asthma")],
+    "gzip": [gzip.compress(b"Asthma", mtime=0)],
     "old Office": [b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0"],
     "image": [b"\x89PNG\r\n\x1a\n\0", b"\xff\xd8\xff\xe0\0"],
     "UTF-16": ["Asthma".encode("utf-16"), "Asthma\nGout".encode("utf-16-le"), "Asthma\nGout".encode("utf-16-be")],
