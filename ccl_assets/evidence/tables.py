@@ -21,13 +21,19 @@ GOLD_PAIRS = TableContract(
         PAIR_ID,
         CODE_COLUMN,
         EVIDENCE_TEXT,
-        Column("source", STRING, "`title`, `inclusion_term`, or the index table the term stands in."),
-        Column("term_id", STRING, "Index term id, or code and position of the inclusion term."),
+        Column(
+            "source",
+            STRING,
+            "`title`, `inclusion_term`, `includes`, `default_form` of one of these, `short_form` (the project's own table), or the "
+            "index table the term stands in.",
+        ),
+        Column("term_id", STRING, "Index term id, or code and position of the term."),
         Column("expansion", STRING, "The least certain of the steps: " + _EXPANSIONS),
         Column("steps", STRINGS, "Every step from the term to the code; `direct` where there is none to take."),
         Column(
             "modifier", STRING, "Nonessential modifier of the Index term that the evidence holds.", is_nullable=True
         ),
+        Column("rank", INTEGER, "Place among the code's pairs, the best first: what a cap keeps."),
     ),
     key=("pair_id", "source"),
     partition_column="chapter",
