@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from ccl_assets.evidence.gold.pairs import STATED
 from ccl_assets.evidence.tables import GOLD_PAIRS
 from ccl_assets.icd.tables import CODES
 from ccl_assets.io_managers.delta_tables import DeltaTables
 from ccl_assets.resources.settings import Settings
 
 Say = Callable[[str], None]
-_PAIR_COLUMNS = ("code", "evidence", "source", "expansion")
+_PAIR_COLUMNS = ("code", "evidence", "source", "expansion", "modifier")
 _NO_PAIRS = "gold/pairs is not materialized for all chapters of the release: its files are read instead"
 
 
@@ -25,7 +26,7 @@ class ActiveRelease:
         label: E.g. ``FY2026-April``.
         titles: Long title by code, headers included.
         billable: The codes that may be submitted.
-        gold_pairs: The direct rows of ``gold/pairs`` of all chapters; ``None`` where they were not asked for.
+        gold_pairs: The rows of ``gold/pairs`` that say the code itself of all chapters; ``None`` where they were not asked for.
     """
 
     label: str
@@ -104,7 +105,7 @@ def _from_lakehouse(
         if {(row["release"], row["chapter"]) for row in stored.to_pylist()} != whole:
             say(_NO_PAIRS)
             return None
-        pairs = tables.read(GOLD_PAIRS, columns=_PAIR_COLUMNS, where={"expansion": ("direct",)}).to_pylist()
+        pairs = tables.read(GOLD_PAIRS, columns=_PAIR_COLUMNS, where={"expansion": STATED}).to_pylist()
     titles = dict(zip(codes["code"].to_pylist(), codes["long_title"].to_pylist(), strict=True))
     return ActiveRelease(label, titles, frozenset(codes.filter(codes["is_billable"])["code"].to_pylist()), pairs)
 
@@ -135,7 +136,7 @@ def _from_files(chosen: Settings, needs_gold_pairs: bool, say: Say) -> ActiveRel
                 pair
                 for chapter in CHAPTER_KEYS
                 for pair in gold_pairs(ontology, references, chapter, opened.label)
-                if pair["expansion"] == "direct"
+                if pair["expansion"] in STATED
             ]
     titles = {row["code"]: row["long_title"] for row in rows}
     return ActiveRelease(opened.label, titles, frozenset(row["code"] for row in rows if row["is_billable"]), pairs)

@@ -191,7 +191,7 @@ KNOWLEDGE_BASE_PAIRS = TableContract(
         Column(
             "resolved_code",
             STRING,
-            "Where several codes of the chapter had the text: the one it was given to by specificity. Empty where only one has it, "
+            "Where several codes of the chapter had the text: the one it was given to. Empty where only one has it, "
             "and where the text stays ambiguous.",
             True,
         ),
@@ -199,16 +199,28 @@ KNOWLEDGE_BASE_PAIRS = TableContract(
             "is_ambiguous", BOOLEAN, "Several codes of the chapter have the text, and it does not say which is meant."
         ),
         Column(
-            "benchmark_overlap",
-            STRING,
-            "`equal` or `near` to a human span of a test document; silver pairs so marked are not trained on.",
+            "firmness",
+            INTEGER,
+            "How firmly the text is said of the code: 0 title, 1 Index or short form, 2 default form, 3 inclusion term or includes "
+            "note, 4 with a modifier, 5 notes or a model.",
+        ),
+        Column("document_count", INTEGER, "Notes in which the text supports the code."),
+        Column("assigned_count", INTEGER, "Notes mined for the code."),
+        Column(
+            "share",
+            REAL,
+            "The code's share of the text among all codes that notes say it of, each counted by the notes that have the code; empty "
+            "where no note says it.",
             True,
         ),
+        Column("rank", INTEGER, "Place among the code's pairs of its tier, the best first: what a recipe's caps keep."),
         Column(
-            "is_trainable",
-            BOOLEAN,
-            "Direct, neither ambiguous nor given to another code, and no silver pair of a benchmark.",
+            "benchmark_overlap",
+            STRING,
+            "`equal` or `near` to a human span of a test document; a recipe says what of it is trained on.",
+            True,
         ),
+        Column("is_trainable", BOOLEAN, "Says the code itself, and is neither ambiguous nor given to another code."),
     ),
     key=("pair_id",),
     partition_column="chapter",

@@ -31,9 +31,9 @@ def note_words(ontology: Ontology) -> Mapping[str, tuple[str, ...]]:
 
 def _code(code: str, ontology: Ontology) -> str | None:
     """The billable, printed code of the release that the table's code is, or is a part of."""
-    while len(code) >= 3:
-        if code in ontology:
-            entry = ontology[code]
-            return code if entry.is_billable else default_codes(ontology).get(code)
-        code = code[:-1].rstrip(".")
-    return None
+    if code in ontology:
+        return code if ontology[code].is_billable else None
+    above = code[:-1].rstrip(".")
+    if above not in ontology:
+        return None
+    return above if ontology[above].is_billable else default_codes(ontology).get(above)

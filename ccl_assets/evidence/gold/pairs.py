@@ -41,6 +41,7 @@ STATED = ("direct", "see", "default")
 _REFERS_TO_CODES = re.compile(
     r"(?i:classifi|categor|conditions? (?:in|listed)|listed (?:in|under)|as in|included in).*\b[A-Z]\d[0-9A-Z]"
 )
+_PARENTHESES = re.compile(r"\s*\([^()]*\)")
 MOST_BELOW = 100
 """Codes below a header that its own terms are said of, as far as they reach; "fracture" says little of 5,000 codes."""
 INDEX_SOURCES = ("alphabetic_index", "neoplasm_table", "drug_table", "external_cause_index")
@@ -182,7 +183,7 @@ def _terms(code: Code) -> Iterator[tuple[str, str, str]]:
     for source, texts in (("inclusion_term", code.inclusion_terms), ("includes", code.includes)):
         for number, text in enumerate(texts):
             if not _REFERS_TO_CODES.search(text) and not text.endswith(":"):
-                yield source, f"{code.code}/{source}/{number}", text
+                yield source, f"{code.code}/{source}/{number}", _PARENTHESES.sub("", text) if text.count("(") > 1 else text
 
 
 def set_ranks(rows: Iterable[Row]) -> None:

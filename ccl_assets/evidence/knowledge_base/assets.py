@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE
 from ccl_assets.evidence import checks
 from ccl_assets.evidence.knowledge_base.pairs import MixedReleasesError, knowledge_base, tier_counts
-from ccl_assets.evidence.tables import GOLD_PAIRS, KNOWLEDGE_BASE_PAIRS, SILVER_PAIRS, SYNTHETIC_PAIRS
+from ccl_assets.evidence.tables import CANDIDATES, GOLD_PAIRS, KNOWLEDGE_BASE_PAIRS, SILVER_PAIRS, SYNTHETIC_PAIRS
 from ccl_assets.icd.ontology import Ontology
 from ccl_assets.icd.partitions import CHAPTER
 from ccl_assets.icd.tables import CODES
@@ -20,6 +20,7 @@ from ccl_assets.lakehouse.plots import as_markdown, bar_chart
 from ccl_assets.lakehouse.table_asset import ALL, Input, TableResult, inputs, table_asset
 from ccl_assets.resources.settings import settings
 
+_COUNTED = ("code", "evidence", "document_count", "labelled_document_count")
 _CARRIED = ("release", "chapter", "pair_id", "code", "evidence")
 
 
@@ -36,6 +37,7 @@ _CARRIED = ("release", "chapter", "pair_id", "code", "evidence")
         gold=Input(GOLD_PAIRS, carries=_CARRIED),
         silver=Input(SILVER_PAIRS, carries=_CARRIED),
         synthetic=Input(SYNTHETIC_PAIRS, carries=_CARRIED),
+        candidates=Input(CANDIDATES, columns=_COUNTED),
         documents=Input(DOCUMENTS, ALL, ("corpus", "document_id"), where={"split": ("test",)}),
         evidence=Input(EVIDENCE, ALL, ("corpus", "document_id", "evidence_text")),
     ),
@@ -47,6 +49,7 @@ def pairs(
     gold: pa.Table,
     silver: pa.Table,
     synthetic: pa.Table,
+    candidates: pa.Table,
     documents: pa.Table,
     evidence: pa.Table,
 ) -> TableResult:
@@ -57,7 +60,9 @@ def pairs(
         row["evidence_text"] for row in evidence.to_pylist() if (row["corpus"], row["document_id"]) in test_documents
     ]
     try:
-        rows = knowledge_base(ontology, gold.to_pylist(), silver.to_pylist(), synthetic.to_pylist(), spans)
+        rows = knowledge_base(
+            ontology, gold.to_pylist(), silver.to_pylist(), synthetic.to_pylist(), spans, candidates.to_pylist()
+        )
     except MixedReleasesError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     expected = [code.code for code in ontology if code.is_billable and code.chapter == context.partition_key]
