@@ -27,8 +27,8 @@ GENERIC_WORDS = frozenset({
     "collision", "condition", "contusion", "corrosion", "counseling", "death", "debility", "deficiency",
     "delinquency", "dependence", "disease", "disorder", "displaced", "donor", "drowning", "dyes",
     "edema", "effusion", "embolism", "examination", "explosion", "exposure", "fall", "falling", "fistula",
-    "fit", "flood", "fracture", "freckles", "glass", "hanging", "hemorrhage", "history", "hostility", "illness",
-    "immersion", "infection", "infestation", "injury", "litigation", "loss", "malignancy", "nondisplaced",
+    "fit", "flood", "fracture", "freckles", "glass", "growth", "hanging", "hemorrhage", "history", "hostility", "illness",
+    "immersion", "infection", "infestation", "injury", "litigation", "loss", "malignancy", "neoplasm", "nondisplaced",
     "observation", "pain", "pallor", "pin", "pitting", "plague", "poisoning", "pregnancy", "presence",
     "prosecution", "removal", "replacement", "scar", "screaming", "screening", "sequela", "shock", "shot",
     "status", "storm", "strain", "stress", "swelling", "syndrome", "transplant", "trauma", "tumor", "twister",
@@ -102,12 +102,12 @@ class TermTable:
             if code in manifestations:
                 continue
             is_short = source == "short_form"
-            for form, firm in term_forms(row["evidence"], term_firmness(source, row.get("modifier"))).items():
+            firmness = term_firmness(source, row.get("modifier"))
+            forms = {row["evidence"]: firmness} if is_short else term_forms(row["evidence"], firmness)
+            for form, firm in forms.items():
                 words = fold_words(form)
                 term = " ".join(words)
-                if not is_short and _says_too_little(term, words):
-                    continue
-                if len(term) < _SHORTEST:
+                if len(term) < _SHORTEST or (_is_told_by_case(form) if is_short else _says_too_little(term, words)):
                     continue
                 claim = Claim(firm)
                 claims[term][code] = min(claim, claims[term].get(code, claim))
@@ -137,6 +137,13 @@ class TermTable:
 
 def _says_too_little(term: str, words: Sequence[str]) -> bool:
     return len(term) < MIN_TERM_LENGTH or (len(words) == 1 and (term in GENERIC_WORDS or term.isdigit()))
+
+
+def _is_told_by_case(short: str) -> bool:
+    """Whether a short form is itself in some spelling with small letters only ("PsA", not "PSA"; "Down's", not "down")."""
+    return fold_words(short) == ["down"] or (
+        not short.isupper() and any(meaning.is_case_sensitive for meaning in possible_meanings(short))
+    )
 
 
 def _wants_capitals(form: str, words: Sequence[str], is_short: bool) -> bool:

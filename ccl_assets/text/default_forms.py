@@ -12,7 +12,7 @@ from functools import lru_cache
 from ccl_assets.text.folding import fold
 
 _KINDS = (
-    "cause|chronicity|degree|depth|eye|ear|episode|foot|hand|hip|knee|knees|laterality|layer|limb|location|nature|organism|origin|"
+    "cause|chronicity|control|degree|depth|eye|ear|episode|foot|hand|hip|knee|knees|laterality|layer|limb|location|nature|organism|origin|ligament|"
     "parts?|region|severity|shoulder|side|sites?|stage|substance|trimester|type"
 )
 _UNSAID = [
@@ -26,14 +26,40 @@ _UNSAID = [
         r",?\s*\bnot intractable\b",
         r",?\s*\bsingle episode(?=$|,)",
         r"\s*\bwithout foreign body(?= of\b)",
-        r",?\s*(?:\bbut )?\bwithout\b(?!.*\bwith\b).*$",
+        r",?\s*(?:\bbut )?\bwithout\b(?!.*\b(?:with|in remission|of (?:left|right))\b).*$",
+        r"\s*\bwith loss of consciousness status unknown\b",
+        r"\b(?:unilateral )?primary (?=osteoarthritis)",
+        r"(?<=with )diabetic (?=\w+(?:$|,))",
+        r"(?<=gestational diabetes mellitus) in pregnancy\b",
         r",?\s*\bwith (?:no|routine) [^,]*$",
     )
 ]
 _PARENTHESES = re.compile(r"\s*\([^()]*\)|\s*\[[^\[\]]*\]")
 _UNSAID_WORDS = re.compile(r"(?<=diabetes) mellitus\b", re.IGNORECASE)
 _TWO_NOUNS = re.compile(r"^([A-Za-z][\w-]{4,}) and ([a-z][\w-]{4,})$")
-_FOR_ENCOUNTER = re.compile(r"^(?:Encounter for|Presence of|Patient's)\s+", re.IGNORECASE)
+_SIDE = r"(?P<side>(?:right|left|bilateral) )?"
+_SAID_OTHERWISE = [
+    (re.compile(pattern, re.IGNORECASE), ways)
+    for pattern, ways in (
+        (r"^(?:Encounter for|Presence of(?: an?)?|Patient's)\s+(?P<what>\w.*)$", (r"\g<what>",)),
+        (r"^(?:Encounter for )?screening for malignant neoplasm of (?P<what>[\w ]+)$",
+         (r"\g<what> cancer screening", r"screening for \g<what> cancer")),
+        (r"^Allergy status to (?P<what>[\w ]+)$", (r"\g<what> allergy", r"allergic to \g<what>", r"allergy to \g<what>")),
+        (r"^(?P<what>[\w ,-]+) with (?:acute )?exacerbation$", (r"\g<what> exacerbation", r"acute exacerbation of \g<what>")),
+        (rf"^(?P<what>[\w-]+(?: [\w-]+)?) (?:in|of) (?:the )?{_SIDE}(?P<site>[\w-]+(?: [\w-]+)?)$",
+         (r"\g<side>\g<site> \g<what>", r"\g<what> of the \g<side>\g<site>", r"\g<what> of \g<side>\g<site>")),
+        (r"^(?P<what>[\w -]+), (?P<side>right|left|bilateral) (?P<site>[\w-]+)$",
+         (r"\g<side> \g<site> \g<what>", r"\g<what> of the \g<side> \g<site>", r"\g<what> of \g<side> \g<site>")),
+        (r"^(?P<what>[\w -]+), (?P<site>[a-z]+) region$", (r"\g<site> \g<what>",)),
+    )
+]  # fmt: skip
+_LIMBS = [
+    (re.compile(pattern, re.IGNORECASE), words)
+    for pattern, words in (
+        (r"\blower limb\b", ("leg", "lower extremity")),
+        (r"\bupper limb\b", ("arm", "upper extremity")),
+    )
+]
 _NO_DEFAULT = re.compile(r"^other\b|\bother specified\b|classified elsewhere$", re.IGNORECASE)
 
 
@@ -55,12 +81,26 @@ def default_forms(text: str) -> tuple[str, ...]:
         return ()
     plain = " ".join(_PARENTHESES.sub("", text).split())
     bare = default_form(plain)
-    found = [bare, _UNSAID_WORDS.sub("", bare), plain, _FOR_ENCOUNTER.sub("", bare)]
+    found = [bare, _UNSAID_WORDS.sub("", bare), plain]
     if nouns := _TWO_NOUNS.match(bare):
         found += nouns.groups()
+    found += [pattern.sub(word, form) for form in found for pattern, words in _LIMBS for word in words]
+    found += [way for form in dict.fromkeys(found) for way in _said_otherwise(form)]
     forms: dict[str, str] = {}
     for form in found:
         if len(fold(form)) > 2:
             forms.setdefault(fold(form), form)
     forms.pop(fold(text), None)
     return tuple(forms.values())
+
+
+def _said_otherwise(form: str) -> list[str]:
+    """Other orders of the same words: "Pain in right shoulder" as "right shoulder pain"."""
+    ways = []
+    for pattern, templates in _SAID_OTHERWISE:
+        if found := pattern.match(form):
+            parts = {name: (text or "") for name, text in found.groupdict().items()}
+            what = parts.get("what", "")
+            parts["what"] = what[:1].lower() + what[1:] if what[1:2].islower() else what
+            ways += [re.sub(r"\\g<(\w+)>", lambda one, said=parts: said[one[1]], template) for template in templates]
+    return ways

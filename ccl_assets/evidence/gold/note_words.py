@@ -37,3 +37,26 @@ def _code(code: str, ontology: Ontology) -> str | None:
     if above not in ontology:
         return None
     return above if ontology[above].is_billable else default_codes(ontology).get(above)
+
+
+def with_short_forms(phrase: str) -> str:
+    """A phrase with the first condition in it that has a usual abbreviation abbreviated: ``COPD exacerbation``."""
+    words = phrase.split()
+    known, longest = _shorts()
+    for length in range(min(longest, len(words)), 1, -1):
+        for begin in range(len(words) - length + 1):
+            run = words[begin : begin + length]
+            if (short := known.get(fold(" ".join(run)))) and not run[-1].endswith(","):
+                return " ".join([*words[:begin], short, *words[begin + length :]])
+    return phrase
+
+
+@lru_cache(maxsize=1)
+def _shorts() -> tuple[Mapping[str, str], int]:
+    """The first unambiguous abbreviation of each long form of several words, and the words of the longest."""
+    found: dict[str, str] = {}
+    for form in load_short_forms():
+        is_usual = form.language == "en" and form.kind is Kind.ABBREVIATION and form.is_condition
+        if is_usual and len(form.long.split()) > 1 and form.short.isupper() and not is_ambiguous(form.short):
+            found.setdefault(fold(form.long), form.short)
+    return found, max(len(long.split()) for long in found)

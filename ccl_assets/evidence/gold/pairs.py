@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from ccl_assets.evidence.gold.defaults import default_codes
 from ccl_assets.evidence.gold.index_phrases import index_phrase, is_phrase_modifier
-from ccl_assets.evidence.gold.note_words import note_words
+from ccl_assets.evidence.gold.note_words import note_words, with_short_forms
 from ccl_assets.icd.index.cross_references import follow
 from ccl_assets.icd.ontology import Code, Ontology
 from ccl_assets.tables.last_built import LastBuilt
@@ -142,10 +142,14 @@ def _from_tabular(ontology: Ontology, codes: Iterable[Code]) -> Iterator[Row]:
         stated = [("title", f"{origin.code}/title", origin.title), *_terms(origin)]
         for source, term_id, text in stated:
             yield _row(code.code, text, source, term_id, steps)
-        if not code.stem_code:
-            for _, term_id, text in stated:
-                for form in default_forms(text):
-                    yield _row(code.code, form, "default_form", term_id, steps)
+        if code.stem_code and default_codes(ontology).get(code.stem_code) != code.code:
+            continue
+        for _, term_id, text in stated:
+            for form in default_forms(text):
+                yield _row(code.code, form, "default_form", term_id, ["default"] if code.stem_code else steps)
+                short = with_short_forms(form)
+                if short != form:
+                    yield _row(code.code, short, "default_form", term_id, ["default"] if code.stem_code else steps)
 
 
 def _from_headers(ontology: Ontology, codes: Iterable[Code]) -> Iterator[Row]:
@@ -161,8 +165,9 @@ def _from_headers(ontology: Ontology, codes: Iterable[Code]) -> Iterator[Row]:
             below = [default] if default else []
         for source, term_id, term in terms:
             for code in below:
-                steps = ["default" if code == default else "header_subtree"]
-                if ontology[code].is_expanded:
+                is_default = code == default
+                steps = ["default" if is_default else "header_subtree"]
+                if ontology[code].is_expanded and not is_default:
                     steps.append("seventh_character")
                 yield _row(code, term, source, term_id, steps)
                 if code == default:

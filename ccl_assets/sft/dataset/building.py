@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ccl_assets.evidence.knowledge_base.benchmark_overlap import repeats_long_span
 from ccl_assets.evidence.knowledge_base.across_chapters import ACROSS_COLUMNS, ambiguous_across
+from ccl_assets.evidence.knowledge_base.benchmark_overlap import repeats_long_span
 from ccl_assets.prompts.coding_format import render_coding
 from ccl_assets.sft.dataset.encoding import TokenCounter, masked_markdown
 from ccl_assets.sft.dataset.examples import Example, LeftOut, Rows, hashed, rows_of, user_turn
