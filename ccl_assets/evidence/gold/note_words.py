@@ -14,7 +14,8 @@ from ccl_assets.text.short_forms import Kind, is_ambiguous, load_short_forms
 
 @lru_cache(maxsize=2)
 def note_words(ontology: Ontology) -> Mapping[str, tuple[str, ...]]:
-    """Short forms, lay words and their long forms by code; an ambiguous short form is left to the words around it.
+    """Short forms, lay words and their long forms by code; an ambiguous one only in the meaning that is taken
+    where nothing near decides; the others are left to the words around it.
 
     The table names codes of one release. Where another has not split or not yet added the code, the one above it stands for it.
     """
@@ -22,7 +23,7 @@ def note_words(ontology: Ontology) -> Mapping[str, tuple[str, ...]]:
     for form in load_short_forms():
         if form.language != "en" or not form.is_condition or not (code := _code(form.code, ontology)):
             continue
-        if not is_ambiguous(form.short):
+        if not is_ambiguous(form.short) or (form.is_usual and not form.is_case_sensitive):
             found[code].setdefault(fold(form.short), form.short)
         if form.kind is not Kind.LAY or not form.why:
             found[code].setdefault(fold(form.long), form.long)

@@ -225,6 +225,7 @@ def _from_index(ontology: Ontology, references: Iterable[Reference]) -> Iterator
         term = reference.term
         evidence = index_phrase(term["path"], term["source"], term["cell"])
         entry = ontology[reference.code]
+        default = default_codes(ontology).get(reference.code)
         for code in ontology.billable_below(reference.code):
             steps = list(reference.steps)
             is_header = not entry.is_billable and ontology[code].stem_code != reference.code
@@ -232,6 +233,8 @@ def _from_index(ontology: Ontology, references: Iterable[Reference]) -> Iterator
                 steps.append("dash_subtree" if reference.has_dash else "header_subtree")
             if ontology[code].is_expanded and code != reference.code:
                 steps.append("seventh_character")
+            if code == default:
+                steps = [*reference.steps, "default"]
             yield _row(code, evidence, term["source"], term["term_id"], steps)
             if not steps:
                 for modifier in filter(is_phrase_modifier, term["nonessential_modifiers"]):
