@@ -141,8 +141,10 @@ def _says_too_little(term: str, words: Sequence[str]) -> bool:
 
 def _is_told_by_case(short: str) -> bool:
     """Whether a short form is lost when it is folded ("PsA" is not "PSA", "Down's" not "down", "HIV+" not "HIV")."""
-    return "+" in short or fold_words(short) == ["down"] or (
-        not short.isupper() and any(meaning.is_case_sensitive for meaning in possible_meanings(short))
+    return (
+        "+" in short
+        or fold_words(short) == ["down"]
+        or (not short.isupper() and any(meaning.is_case_sensitive for meaning in possible_meanings(short)))
     )
 
 

@@ -90,7 +90,11 @@ SILVER_PAIRS = TableContract(
         PAIR_ID,
         CODE_COLUMN,
         EVIDENCE_TEXT,
-        Column("grounding", STRING, "`candidate`, `gold_term`, `rewording` of one of these, or `ungrounded`."),
+        Column(
+            "grounding",
+            STRING,
+            "`candidate`, `gold_term`, `human_evidence`, `rewording` of one of these, or `ungrounded`.",
+        ),
         Column("rewords", STRING, "The candidate or gold term that a rewording rewords.", True),
         Column(
             "similarity", REAL, "Cosine similarity to it, or to the nearest one an ungrounded phrase may reword.", True

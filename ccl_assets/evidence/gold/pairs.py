@@ -188,7 +188,11 @@ def _terms(code: Code) -> Iterator[tuple[str, str, str]]:
     for source, texts in (("inclusion_term", code.inclusion_terms), ("includes", code.includes)):
         for number, text in enumerate(texts):
             if not _REFERS_TO_CODES.search(text) and not text.endswith(":"):
-                yield source, f"{code.code}/{source}/{number}", _PARENTHESES.sub("", text) if text.count("(") > 1 else text
+                yield (
+                    source,
+                    f"{code.code}/{source}/{number}",
+                    _PARENTHESES.sub("", text) if text.count("(") > 1 else text,
+                )
 
 
 def set_ranks(rows: Iterable[Row]) -> None:
@@ -203,7 +207,14 @@ def set_ranks(rows: Iterable[Row]) -> None:
 
 
 _DEEP = 3  # slashes in the id of an Index term: two at a lead term, one more for each level
-_SOURCE_ORDER = {"title": 0, "default_form": 1, "alphabetic_index": 2, "short_form": 2, "inclusion_term": 3, "includes": 3}
+_SOURCE_ORDER = {
+    "title": 0,
+    "default_form": 1,
+    "alphabetic_index": 2,
+    "short_form": 2,
+    "inclusion_term": 3,
+    "includes": 3,
+}
 
 
 def _quality(row: Row) -> tuple[int, bool, int, int, int, str]:

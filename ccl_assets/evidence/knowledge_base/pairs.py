@@ -152,7 +152,9 @@ def _set_ranks(rows: Iterable[Row]) -> None:
     for row in rows:
         members[row["code"], row["tier"]].append(row)
     for found in members.values():
-        found.sort(key=lambda row: (not row["is_trainable"], row["source"] != "title", -row["document_count"], row["rank"]))
+        found.sort(
+            key=lambda row: (not row["is_trainable"], row["source"] != "title", -row["document_count"], row["rank"])
+        )
         for rank, row in enumerate(found, start=1):
             row["rank"] = rank
 
