@@ -213,8 +213,8 @@ KNOWLEDGE_BASE_PAIRS = TableContract(
         Column(
             "share",
             REAL,
-            "The code's share of the text among all codes that notes say it of, each counted by the notes that have the code; empty "
-            "where no note says it.",
+            "The code's share of the text among all codes that notes say it of, each counted by the notes that have the code; "
+            "empty where no note says it.",
             True,
         ),
         Column("rank", INTEGER, "Place among the code's pairs of its tier, the best first: what a recipe's caps keep."),

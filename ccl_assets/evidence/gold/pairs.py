@@ -41,7 +41,7 @@ STATED = ("direct", "see", "default")
 _REFERS_TO_CODES = re.compile(
     r"(?i:classifi|categor|conditions? (?:in|listed)|listed (?:in|under)|as in|included in).*\b[A-Z]\d[0-9A-Z]"
 )
-_PARENTHESES = re.compile(r"\s*\([^()]*\)")
+_MODIFIERS = re.compile(r"\s*\([a-z][a-z -]*\)")
 MOST_BELOW = 100
 """Codes below a header that its own terms are said of, as far as they reach; "fracture" says little of 5,000 codes."""
 INDEX_SOURCES = ("alphabetic_index", "neoplasm_table", "drug_table", "external_cause_index")
@@ -191,8 +191,13 @@ def _terms(code: Code) -> Iterator[tuple[str, str, str]]:
                 yield (
                     source,
                     f"{code.code}/{source}/{number}",
-                    _PARENTHESES.sub("", text) if text.count("(") > 1 else text,
+                    _without_many_modifiers(text),
                 )
+
+
+def _without_many_modifiers(text: str) -> str:
+    """A note that lists nonessential modifiers in parentheses, "hypertension (arterial) (benign)", is said without them."""
+    return _MODIFIERS.sub("", text) if len(_MODIFIERS.findall(text)) > 1 else text
 
 
 def set_ranks(rows: Iterable[Row]) -> None:

@@ -4,8 +4,9 @@ What a coder does is followed, in this order:
 
 1. ``title``: the text is the full title of one of the codes.
 2. ``release``: the Index or a table, the default form of a title, or an inclusion term or includes note gives the text to one
-   of them, in this order; a phrase made with a nonessential modifier counts less than a printed term. Inclusion terms of codes for manifestations do not count, since they leave out
-   the disease that the code presupposes. What only notes or models said of other codes gives way to the release.
+   of them, in this order; a phrase made with a nonessential modifier counts less than a printed term. Inclusion terms of codes
+   for manifestations do not count, since they leave out the disease that the code presupposes. What only notes or models said
+   of other codes gives way to the release.
 3. ``bare_title``: it is the title of one of them without the words that say that something is unspecified ("heart failure"),
    or the initials of such a title ("CKD").
 4. ``specificity``: it says everything that tells one of the codes from the others, and nothing that its title does not say.

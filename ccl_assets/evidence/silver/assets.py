@@ -167,12 +167,15 @@ def candidates(context: dg.AssetExecutionContext, extractions: pa.Table) -> Tabl
             "context_tokens": _SETTINGS.context_tokens,
             "embedder": _SETTINGS.embedder,
         },
-    description="Stage two of silver mining: per code a few usual wordings chosen from index terms, the human evidence of training "
-    "notes and frequency-ranked candidates. A phrase that is neither, nor near enough to one to reword it, is kept out of training.",
+    description="Stage two of silver mining: per code a few usual wordings chosen from index terms, the human evidence of "
+    "training notes and frequency-ranked candidates. A phrase that is none of these, nor near enough to one to reword it, is kept "
+    "out of training.",
     kinds={"huggingface"},
     gates=(checks.pairs_about_billable_codes, checks.evidence_well_formed, checks.grounded,),
     ins=inputs(
-        codes=Input(CHAPTER_CODES, carries=("release", "chapter")), candidates=Input(CANDIDATES, carries=("code",)), gold=GOLD_PAIRS,
+        codes=Input(CHAPTER_CODES, carries=("release", "chapter")),
+        candidates=Input(CANDIDATES, carries=("code",)),
+        gold=GOLD_PAIRS,
         documents=Input(DOCUMENTS, ALL, ("corpus", "document_id", "is_restricted"), where={"split": ("train",)}),
         evidence=Input(EVIDENCE, ALL, ("corpus", "document_id", "code", "evidence_text")),
     ),

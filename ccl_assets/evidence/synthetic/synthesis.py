@@ -1,9 +1,9 @@
 """Synthetic pairs: conservative evidence for uncovered codes, written from their nearest covered codes (paper section 3.3).
 
 One request is made per family (``families``): the phrases are written for its representative and said of the other members by
-rule, so nothing is invented about side or encounter. Phrases that break a rule (``synthesis_rules``) are
-refused; a family without a phrase is asked again with the reasons, and at last title and inclusion terms stand in, as they do for a member
-that has fewer than two phrases.
+rule, so nothing is invented about side or encounter. Phrases that break a rule (``rules``) are refused, and a family without a
+phrase is asked again with the reasons; at last title and inclusion terms stand in, as they do for a member that has fewer than two
+phrases.
 """
 
 from __future__ import annotations
