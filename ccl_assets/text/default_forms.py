@@ -37,7 +37,7 @@ _UNSAID = [
 _PARENTHESES = re.compile(r"\s*\([^()]*\)|\s*\[[^\[\]]*\]")
 _UNSAID_WORDS = re.compile(r"(?<=diabetes) mellitus\b", re.IGNORECASE)
 _TWO_NOUNS = re.compile(r"^([A-Za-z][\w-]{4,}) and ([a-z][\w-]{4,})$")
-_SIDE = r"(?P<side>(?:right|left|bilateral) )?"
+_SIDE = r"(?P<side>(?:right |left |bilateral |))"
 _SAID_OTHERWISE = [
     (re.compile(pattern, re.IGNORECASE), ways)
     for pattern, ways in (
@@ -99,8 +99,12 @@ def _said_otherwise(form: str) -> list[str]:
     ways = []
     for pattern, templates in _SAID_OTHERWISE:
         if found := pattern.match(form):
-            parts = {name: (text or "") for name, text in found.groupdict().items()}
-            what = parts.get("what", "")
-            parts["what"] = what[:1].lower() + what[1:] if what[1:2].islower() else what
-            ways += [re.sub(r"\\g<(\w+)>", lambda one, said=parts: said[one[1]], template) for template in templates]
+            ways += [_small_inside(found.expand(template)) for template in templates]
     return ways
+
+
+def _small_inside(text: str) -> str:
+    """Words behind the first with a small letter, if they are no names or abbreviations but a phrase's former first word."""
+    first, *rest = text.split(" ")
+    small = [word[0].lower() + word[1:] if word[1:].islower() and word[:1].isupper() else word for word in rest]
+    return " ".join([first, *small])

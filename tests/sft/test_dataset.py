@@ -63,7 +63,8 @@ def label(document_id, position, code, chart_id=None):
 
 
 def pair(pair_id, code, tier="gold", evidence="some words", is_trainable=True):
-    stated = {"tier": tier, "source": "inclusion_term", "is_trainable": is_trainable}
+    stated = {"tier": tier, "is_trainable": is_trainable, "rank": 1, "benchmark_overlap": None}
+    stated |= {"firmness": 3, "document_count": 0, "assigned_count": 0}
     return {"pair_id": pair_id, "code": code, "evidence": evidence, **stated}
 
 

@@ -16,7 +16,8 @@ from ccl_assets.text.short_forms import Kind, is_ambiguous, load_short_forms
 def note_words(ontology: Ontology) -> Mapping[str, tuple[str, ...]]:
     """Short forms, lay words and their long forms by code.
 
-    An ambiguous short form stands only for the meaning that is taken where nothing near decides. The table names codes of one release. Where another has not split or not yet added the code, the one above it stands for it.
+    An ambiguous short form stands only for the meaning that is taken where nothing near decides. The table names codes of one
+    release; where another has not yet split the code or has it not, the one above it stands for it.
     """
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for form in load_short_forms():

@@ -138,25 +138,26 @@ def _from_tabular(ontology: Ontology, codes: Iterable[Code]) -> Iterator[Row]:
         if not code.is_billable:
             continue
         origin = ontology[code.stem_code] if code.stem_code else code
-        steps = ("seventh_character",) if code.stem_code else ()
+        is_default = default_codes(ontology).get(code.stem_code or "") == code.code
+        steps = () if code.stem_code is None else ("default",) if is_default else ("seventh_character",)
         stated = [("title", f"{origin.code}/title", origin.title), *_terms(origin)]
         for source, term_id, text in stated:
             yield _row(code.code, text, source, term_id, steps)
-        if code.stem_code and default_codes(ontology).get(code.stem_code) != code.code:
+        if code.stem_code and not is_default:
             continue
         for _, term_id, text in stated:
             for form in default_forms(text):
-                yield _row(code.code, form, "default_form", term_id, ["default"] if code.stem_code else steps)
+                yield _row(code.code, form, "default_form", term_id, steps)
                 short = with_short_forms(form)
                 if short != form:
-                    yield _row(code.code, short, "default_form", term_id, ["default"] if code.stem_code else steps)
+                    yield _row(code.code, short, "default_form", term_id, steps)
 
 
 def _from_headers(ontology: Ontology, codes: Iterable[Code]) -> Iterator[Row]:
     """Inclusion terms and includes notes of headers, said of the default below and, with less certainty, of its other codes."""
     defaults = default_codes(ontology)
     for header in codes:
-        if header.is_billable or header.is_expanded:
+        if header.is_billable or defaults.get(header.code, "")[:-1] == header.code:  # a stem: its terms are its codes'
             continue
         terms = list(_terms(header))
         below = ontology.billable_below(header.code) if terms else []

@@ -127,7 +127,7 @@ def report(context: dg.AssetExecutionContext, codes: pa.Table, pairs: pa.Table) 
     for old in folder.glob("*.html"):
         if old.name not in written:
             old.unlink()
-    metadata = {"html": dg.MetadataValue.path(str(folder / "index.html")), "pages": len(written)}
+    metadata: dict[str, Any] = {"html": dg.MetadataValue.path(str(folder / "index.html")), "pages": len(written)}
     return dg.Output(folder, metadata=metadata)
 
 

@@ -1,7 +1,7 @@
 """Pages that show a chapter's knowledge base: each code's phrases by tier, with what was left out of training and why.
 
-One page per category, so that none grows with the chapter, and an index of them. Neither network nor script is needed; everything is
-escaped by the template engine.
+One page per category, so that none grows with the chapter, and an index of them. Neither network nor script is needed;
+everything is escaped by the template engine.
 """
 
 from __future__ import annotations
