@@ -34,6 +34,11 @@ _UNSAID = [
         r",?\s*\bwith (?:no|routine) [^,]*$",
     )
 ]
+_MAY_HOLD_UNSAID = re.compile(
+    r"specified|without|uncomplicated|\bnot |\b(?:NOS|NEC)\b|single episode|primary osteo|status unknown|with (?:no|routine|diabetic) |"
+    r"diabetes mellitus in pregnancy",
+    re.IGNORECASE,
+)
 _PARENTHESES = re.compile(r"\s*\([^()]*\)|\s*\[[^\[\]]*\]")
 _UNSAID_WORDS = re.compile(r"(?<=diabetes) mellitus\b", re.IGNORECASE)
 _TWO_NOUNS = re.compile(r"^([A-Za-z][\w-]{4,}) and ([a-z][\w-]{4,})$")
@@ -66,11 +71,13 @@ _NO_DEFAULT = re.compile(r"^other\b|\bother specified\b|classified elsewhere$", 
 @lru_cache(maxsize=1 << 16)
 def default_form(text: str) -> str:
     """A title or term without the words that say that nothing more is known or present."""
-    for pattern in _UNSAID:
-        text = pattern.sub("", text)
+    if _MAY_HOLD_UNSAID.search(text):
+        for pattern in _UNSAID:
+            text = pattern.sub("", text)
     return " ".join(text.split()).strip(" ,;")
 
 
+@lru_cache(maxsize=1 << 16)
 def default_forms(text: str) -> tuple[str, ...]:
     """The ways a note says a title or term, best first, the text itself left out; none for residual codes ("Other ...").
 

@@ -65,9 +65,9 @@ def test_a_value_that_is_not_given_is_an_error(name):
 
 
 def test_lists_that_may_be_empty_leave_no_trace():
-    last = load_prompt("evidence_refinement").turns(**VALUES["evidence_refinement"] | {"terms": [], "evidence": [], "candidates": []})[
-        -1
-    ]
+    last = load_prompt("evidence_refinement").turns(
+        **VALUES["evidence_refinement"] | {"terms": [], "evidence": [], "candidates": []}
+    )[-1]
     assert last[1].endswith("INDEX TERMS: none\nCANDIDATES (notes):")
 
 

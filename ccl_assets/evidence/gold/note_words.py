@@ -43,21 +43,25 @@ def _code(code: str, ontology: Ontology) -> str | None:
 def with_short_forms(phrase: str) -> str:
     """A phrase with the first condition in it that has a usual abbreviation abbreviated: ``COPD exacerbation``."""
     words = phrase.split()
+    folded = [word.casefold() for word in words]
     known, longest = _shorts()
-    for length in range(min(longest, len(words)), 1, -1):
-        for begin in range(len(words) - length + 1):
-            run = words[begin : begin + length]
-            if (short := known.get(fold(" ".join(run)))) and not run[-1].endswith(","):
+    for begin, first in enumerate(folded):
+        for length in longest.get(first, ()):
+            short = known.get(" ".join(folded[begin : begin + length]))
+            if short is not None:
                 return " ".join([*words[:begin], short, *words[begin + length :]])
     return phrase
 
 
 @lru_cache(maxsize=1)
-def _shorts() -> tuple[Mapping[str, str], int]:
-    """The first unambiguous abbreviation of each long form of several words, and the words of the longest."""
+def _shorts() -> tuple[Mapping[str, str], Mapping[str, tuple[int, ...]]]:
+    """The first unambiguous abbreviation of each long form of several words, and their lengths by the first word."""
     found: dict[str, str] = {}
     for form in load_short_forms():
         is_usual = form.language == "en" and form.kind is Kind.ABBREVIATION and form.is_condition
         if is_usual and len(form.long.split()) > 1 and form.short.isupper() and not is_ambiguous(form.short):
-            found.setdefault(fold(form.long), form.short)
-    return found, max(len(long.split()) for long in found)
+            found.setdefault(form.long.casefold(), form.short)
+    lengths: dict[str, set[int]] = defaultdict(set)
+    for long in found:
+        lengths[long.split()[0]].add(len(long.split()))
+    return found, {first: tuple(sorted(some, reverse=True)) for first, some in lengths.items()}

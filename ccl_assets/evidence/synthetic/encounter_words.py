@@ -55,4 +55,5 @@ def said_of_encounter(phrase: str, seventh: str | None) -> str:
 
 
 def _lower_first(phrase: str) -> str:
-    return phrase[:1].lower() + phrase[1:] if phrase[1:2].islower() else phrase
+    first = phrase.split(" ")[0]
+    return phrase[:1].lower() + phrase[1:] if first[1:].islower() else phrase

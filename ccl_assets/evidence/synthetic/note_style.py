@@ -14,13 +14,16 @@ from ccl_assets.evidence.gold.note_words import with_short_forms
 
 _TABLE = Path(__file__).with_name("note_style.tsv")
 _SHAFT = re.compile(
-    r"\b(shaft|neck|head|base|body) of (?P<side>(?:right|left) )?(?P<site>(?!neck|shaft|head|base|body)[a-z]+)\b",
+    r"(?<!foreign )\b(shaft|neck|head|base|body) of (?P<side>(?:right|left) )?(?P<site>(?!neck|shaft|head|base|body)[a-z]+)\b",
     re.IGNORECASE,
 )
 _OF = re.compile(
     r"^(?P<what>[\w/-]+(?: [\w/-]+){0,2}?) of (?:the )?(?P<site>(?:[\w/-]+ ){0,3}[\w/-]+)(?P<rest>,.*|)$", re.IGNORECASE
 )
-_LINKS = re.compile(r"\b(?:of|with|due|to|in|by|w|d|or|and|without|not)\b|/", re.IGNORECASE)
+_KIND = re.compile(r"(?:ed|al|ar|ous|ic|ive|verse|ique|torus|open|closed|stress)$", re.IGNORECASE)
+_LINKS = re.compile(
+    r"\b(?:of|with|due|to|in|by|w|d|or|and|without|not|during|from|following|after|at|on)\b|/", re.IGNORECASE
+)
 _SIDE_INSIDE = re.compile(r"^(?P<before>.+?) (?P<side>right|left|bilateral) (?P<after>.+)$", re.IGNORECASE)
 
 
@@ -35,7 +38,8 @@ def note_style(phrase: str) -> str:
             site = f"{inside['side']} {inside['before']} {inside['after']}"
         what = turned["what"][:1].lower() + turned["what"][1:] if turned["what"][1:2].islower() else turned["what"]
         *kind, noun = what.split(" ")
-        text = f"{' '.join([*kind, site, noun])}{turned['rest']}"
+        phrase_of_kind = [*kind, site] if all(map(_KIND.search, kind)) else [site, *kind]
+        text = f"{' '.join([*phrase_of_kind, noun])}{turned['rest']}"
     return _abbreviated(with_short_forms(text))
 
 
