@@ -5,9 +5,9 @@ import random
 import pytest
 
 from ccl_assets.coding.index_lookup_terms import TermTable, term_forms
-from ccl_assets.evidence.knowledge_base.shares import DEFAULT, INDEX, MODIFIER, TITLE
 from ccl_assets.coding.prediction import NoteToCode
 from ccl_assets.coding.systems.index_lookup import IndexLookup
+from ccl_assets.evidence.knowledge_base.shares import DEFAULT, INDEX, MODIFIER, TITLE
 from ccl_assets.text.note_tokens import Break, tokenize
 
 

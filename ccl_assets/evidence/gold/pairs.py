@@ -223,7 +223,7 @@ _SOURCE_ORDER = {
 }
 
 
-def _quality(row: Row) -> tuple[int, bool, int, int, int, str]:
+def _quality(row: Row) -> tuple[int, bool, int, int, bool, int, str]:
     source = row["source"]
     depth = row["term_id"].count("/") if source in INDEX_SOURCES else 1
     words = len(row["evidence"].split())
@@ -232,6 +232,7 @@ def _quality(row: Row) -> tuple[int, bool, int, int, int, str]:
         row["modifier"] is not None,
         min(_SOURCE_ORDER.get(source, 3), 2 if depth < _DEEP else 3),
         depth,
+        row["evidence"].isupper(),
         words,
         row["evidence"],
     )

@@ -1,7 +1,5 @@
 """Asset of the knowledge base: all tiers together."""
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 from typing import Any
