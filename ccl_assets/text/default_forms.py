@@ -35,7 +35,8 @@ _UNSAID = [
     )
 ]
 _MAY_HOLD_UNSAID = re.compile(
-    r"specified|without|uncomplicated|\bnot |\b(?:NOS|NEC)\b|single episode|primary osteo|status unknown|with (?:no|routine|diabetic) |"
+    r"specified|without|uncomplicated|\bnot |\b(?:NOS|NEC)\b|single episode|primary osteo|status unknown|"
+    r"with (?:no|routine|diabetic) |"
     r"diabetes mellitus in pregnancy",
     re.IGNORECASE,
 )
