@@ -32,7 +32,8 @@ def note_style(phrase: str) -> str:
     text = _SHAFT.sub(lambda one: f"{one['side'] or ''}{one['site']} {one[1].lower()}", phrase)
     text = re.sub(r"\b(lower|upper) end of (the )?((?:right|left) )?", _end, text, flags=re.IGNORECASE)
     turned = _OF.match(text)
-    if turned and not _LINKS.search(turned["what"]) and not _LINKS.search(turned["site"]):
+    is_list = turned and (" and " in turned["rest"] or turned["what"].lower().startswith("other"))
+    if turned and not is_list and not _LINKS.search(turned["what"]) and not _LINKS.search(turned["site"]):
         site, inside = turned["site"], _SIDE_INSIDE.match(turned["site"])
         if inside:
             site = f"{inside['side']} {inside['before']} {inside['after']}"
