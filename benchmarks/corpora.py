@@ -166,7 +166,7 @@ def code_rows() -> Iterator[dict[str, Any]]:
 
     for code in CODES:
         row: dict[str, Any] = dict.fromkeys(CODES_TABLE.schema.names, "")
-        flags = {"is_billable": True, "is_expanded": False, "level": 4, "inclusion_terms": []}
+        flags = {"is_billable": True, "is_expanded": False, "level": 4, "inclusion_terms": [], "includes": []}
         yield row | flags | {"code": code}
 
 

@@ -174,7 +174,7 @@ def step_notes(chosen: argparse.Namespace) -> dict[str, Any]:
 
     folder = chosen.folder / f"notes-{chosen.notes}"
     tables = _tables(folder)
-    blank = {"is_billable": True, "is_expanded": False, "level": 4, "inclusion_terms": []}
+    blank = {"is_billable": True, "is_expanded": False, "level": 4, "inclusion_terms": [], "includes": []}
     code = {
         **dict.fromkeys(CODES.schema.names, ""),
         **blank,

@@ -92,6 +92,9 @@ class Settings(BaseSettings):
         "packaged", description="Sentence encoder: `packaged`, a directory, or a Hugging Face model id."
     )
     nearest_index: Literal["exact", "hnsw"] = Field("exact", description="Kind of the nearest-code index.")
+    titles_cover: bool = Field(
+        default=False, description="A code's title alone counts as evidence, so that nothing is synthesized for it."
+    )
     constrain_codes: bool = Field(
         default=False, description="Systems may write billable codes only, where the backend can hold a model to that."
     )

@@ -13,7 +13,7 @@ from ccl_assets.io_managers.delta_tables import DeltaTables
 from ccl_assets.resources.settings import Settings
 
 Say = Callable[[str], None]
-_PAIR_COLUMNS = ("code", "evidence", "source", "expansion")
+_PAIR_COLUMNS = ("code", "evidence", "source", "expansion", "modifier")
 _NO_PAIRS = "gold/pairs is not materialized for all chapters of the release: its files are read instead"
 
 

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ccl_assets.coding.index_lookup_terms import FormRank, term_forms
+from ccl_assets.text.default_forms import default_form
 from ccl_assets.text.distinctions import are_told_apart
 from ccl_assets.text.folding import fold
 
@@ -64,11 +64,9 @@ class CodeRepair:
         """The code of each folded title, and of each default form; those that codes share are left out."""
         by_title = _unshared((title, code) for code, title in self._folded.items())
         by_default = _unshared(
-            (fold(form), code)
+            (form, code)
             for code, title in self._folded.items()
-            if "specified" in title
-            for form, rank in term_forms(self._titles[code], "title").items()
-            if rank is FormRank.DEFAULT
+            if "specified" in title and (form := fold(default_form(self._titles[code]))) != title
         )
         return by_title, by_default
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from ccl_assets.evidence.gold.pairs import STATED
 from ccl_assets.text.note_tokens import fold_words
 
 SKIPPED_WORDS = frozenset(
@@ -52,7 +53,7 @@ def masking_terms(pairs: Iterable[Mapping[str, Any]], titles: Mapping[str, str])
     A term inside one keeps its code where that begins so: "type 1 diabetes mellitus" is E10, so it says nothing against E10.9.
 
     Args:
-        pairs: Rows of ``gold/pairs``; those that are ``direct`` have codes of their own and count only cut short.
+        pairs: Rows of ``gold/pairs``; those that say the code itself have codes of their own and count only cut short.
         titles: Title per code, headers included.
     """
     stems: dict[str, str] = {}
@@ -92,7 +93,7 @@ def field_phrases() -> tuple[str, ...]:
 def _phrases(pairs: Iterable[Mapping[str, Any]], titles: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for row in pairs:
         phrase = row["evidence"]
-        if row["expansion"] != "direct":
+        if row["expansion"] not in STATED:
             yield row["code"], phrase
         elif "," in phrase:
             yield row["code"], phrase.partition(",")[0]

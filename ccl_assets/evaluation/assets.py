@@ -52,7 +52,7 @@ REPORT_KEY = dg.AssetKey(["eval", "report"])
             codes=Input(CODES, columns=("code", "long_title", "is_billable")),
             documents=Input(DOCUMENTS, ALL, where=_BENCHMARKS), labels=Input(LABELS, ALL, ("corpus", "chart_id")),
             evidence=Input(EVIDENCE, ALL, ("corpus", "document_id", "begin", "end", "evidence_text")),
-            gold=Input(GOLD_PAIRS, ALL, ("code", "evidence", "source", "expansion")),
+            gold=Input(GOLD_PAIRS, ALL, ("code", "evidence", "source", "expansion", "modifier")),
         ),
         "adapter": dg.AssetIn(key=ADAPTER_KEY, partition_mapping=ADAPTER_OF_SYSTEM),
     },

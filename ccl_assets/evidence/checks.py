@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+from ccl_assets.evidence.gold.pairs import STATED
 from ccl_assets.tables.gate import Gate, gate
 from ccl_assets.text.content_words import singular
 from ccl_assets.text.folding import fold
@@ -144,7 +145,7 @@ def every_code_covered(rows: Sequence[Mapping[str, Any]], expected: Collection[s
     """
     tiers_of: dict[str, set[str]] = {}
     for row in rows:
-        if row["expansion"] == "direct":
+        if row["expansion"] in STATED:
             tiers_of.setdefault(row["code"], set()).add(row["tier"])
     covered = tiers_of.keys()
     untrained = sorted(covered - {row["code"] for row in rows if row["is_trainable"]})

@@ -21,13 +21,19 @@ GOLD_PAIRS = TableContract(
         PAIR_ID,
         CODE_COLUMN,
         EVIDENCE_TEXT,
-        Column("source", STRING, "`title`, `inclusion_term`, or the index table the term stands in."),
-        Column("term_id", STRING, "Index term id, or code and position of the inclusion term."),
+        Column(
+            "source",
+            STRING,
+            "`title`, `inclusion_term`, `includes`, `default_form` of one of these, `short_form` (the project's own table), or the "
+            "index table the term stands in.",
+        ),
+        Column("term_id", STRING, "Index term id, or code and position of the term."),
         Column("expansion", STRING, "The least certain of the steps: " + _EXPANSIONS),
         Column("steps", STRINGS, "Every step from the term to the code; `direct` where there is none to take."),
         Column(
             "modifier", STRING, "Nonessential modifier of the Index term that the evidence holds.", is_nullable=True
         ),
+        Column("rank", INTEGER, "Place among the code's pairs, the best first: what a cap keeps."),
     ),
     key=("pair_id", "source"),
     partition_column="chapter",
@@ -84,7 +90,11 @@ SILVER_PAIRS = TableContract(
         PAIR_ID,
         CODE_COLUMN,
         EVIDENCE_TEXT,
-        Column("grounding", STRING, "`candidate`, `gold_term`, `rewording` of one of these, or `ungrounded`."),
+        Column(
+            "grounding",
+            STRING,
+            "`candidate`, `gold_term`, `human_evidence`, `rewording` of one of these, or `ungrounded`.",
+        ),
         Column("rewords", STRING, "The candidate or gold term that a rewording rewords.", True),
         Column(
             "similarity", REAL, "Cosine similarity to it, or to the nearest one an ungrounded phrase may reword.", True
@@ -185,7 +195,7 @@ KNOWLEDGE_BASE_PAIRS = TableContract(
         Column(
             "resolved_code",
             STRING,
-            "Where several codes of the chapter had the text: the one it was given to by specificity. Empty where only one has it, "
+            "Where several codes of the chapter had the text: the one it was given to. Empty where only one has it, "
             "and where the text stays ambiguous.",
             True,
         ),
@@ -193,16 +203,28 @@ KNOWLEDGE_BASE_PAIRS = TableContract(
             "is_ambiguous", BOOLEAN, "Several codes of the chapter have the text, and it does not say which is meant."
         ),
         Column(
-            "benchmark_overlap",
-            STRING,
-            "`equal` or `near` to a human span of a test document; silver pairs so marked are not trained on.",
+            "firmness",
+            INTEGER,
+            "How firmly the text is said of the code: 0 title, 1 Index or short form, 2 default form, 3 inclusion term or includes "
+            "note, 4 with a modifier, 5 notes or a model.",
+        ),
+        Column("document_count", INTEGER, "Notes in which the text supports the code."),
+        Column("assigned_count", INTEGER, "Notes mined for the code."),
+        Column(
+            "share",
+            REAL,
+            "The code's share of the text among all codes that notes say it of, each counted by the notes that have the code; "
+            "empty where no note says it.",
             True,
         ),
+        Column("rank", INTEGER, "Place among the code's pairs of its tier, the best first: what a recipe's caps keep."),
         Column(
-            "is_trainable",
-            BOOLEAN,
-            "Direct, neither ambiguous nor given to another code, and no silver pair of a benchmark.",
+            "benchmark_overlap",
+            STRING,
+            "`equal` or `near` to a human span of a test document; a recipe says what of it is trained on.",
+            True,
         ),
+        Column("is_trainable", BOOLEAN, "Says the code itself, and is neither ambiguous nor given to another code."),
     ),
     key=("pair_id",),
     partition_column="chapter",

@@ -31,6 +31,7 @@ class Code(NamedTuple):
     is_expanded: bool
     stem_code: str | None
     inclusion_terms: tuple[str, ...]
+    includes: tuple[str, ...] = ()
 
 
 class Ontology:
@@ -52,9 +53,8 @@ class Ontology:
     @classmethod
     def _build(cls, table: pa.Table) -> Ontology:
         columns = [table[name].to_pylist() for name in _COLUMNS]
-        return cls(
-            {values[0]: Code(*values) for values in zip(*columns, _tuples(table["inclusion_terms"]), strict=True)}
-        )
+        lists = [_tuples(table[name]) for name in ("inclusion_terms", "includes")]
+        return cls({values[0]: Code(*values) for values in zip(*columns, *lists, strict=True)})
 
     def __getitem__(self, code: str) -> Code:
         found = self.codes.get(code)

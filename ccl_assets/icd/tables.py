@@ -45,6 +45,7 @@ CODES = TableContract(
         Column("stem_code", STRING, "The printed code that was expanded.", is_nullable=True),
         Column("seventh_character", STRING, "The appended 7th character.", is_nullable=True),
         Column("inclusion_terms", STRINGS, "Inclusion terms printed at this code (none for an expanded code)."),
+        Column("includes", STRINGS, "Includes notes printed at this code (none for an expanded code)."),
     ),
     key=("code",),
 )

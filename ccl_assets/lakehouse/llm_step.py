@@ -19,6 +19,8 @@ LLM_POOL = "llm"
 EMBEDDER_POOL = "embedder"
 GPU_POOL = "gpu"
 _GOES_ON = "Completed requests are stored: run again to ask only for the rest"
+# Share of requests: what a content filter refuses must not hold up a shard or chapter.
+TOLERATED_ERRORS = 0.001
 LLM_RETRY = dg.RetryPolicy(max_retries=1, delay=2)
 
 

@@ -21,6 +21,7 @@ DOCUMENT_FORMATS = ("evidence", "code_only")
 SPAN_TIERS = ("gold", "silver", "synthetic")
 LONG_NOTES = ("split", "leave_out")
 NEAR_TEST_NOTES = ("refuse", "leave_out")
+NEAR_TEST_SPANS = ("keep", "leave_out_long")
 SCHEDULES = ("cosine", "linear", "constant")
 
 _Settings = TypeVar("_Settings")
@@ -92,6 +93,8 @@ class SpanMix:
         max_per_tier: Pairs of a tier.
         max_total: Pairs in all.
         max_per_document_example: Pairs for each document example of the training split, copies counted.
+        near_test_spans: What is done about phrases of notes that repeat a human span of a test document: ``keep``, or
+            ``leave_out_long`` leaves out those of five words of meaning and more.
     """
 
     tiers: tuple[str, ...] = ()
@@ -100,11 +103,14 @@ class SpanMix:
     max_per_tier: Mapping[str, int] = field(default_factory=dict)
     max_total: int | None = None
     max_per_document_example: float | None = None
+    near_test_spans: str = "leave_out_long"
 
     def __post_init__(self) -> None:
         """Refuse unknown tiers and limits that are not counts."""
         known = len(set(self.tiers)) == len(self.tiers) and set(self.tiers) <= set(SPAN_TIERS)
         _require(known, "spans.tiers", f"distinct tiers out of {SPAN_TIERS}", self.tiers)
+        near = self.near_test_spans
+        _require(near in NEAR_TEST_SPANS, "spans.near_test_spans", f"one of {NEAR_TEST_SPANS}", near)
         _require_limits(self.max_per_code_and_tier, "spans.max_per_code_and_tier", self.tiers)
         _require_limits(self.max_per_tier, "spans.max_per_tier", self.tiers)
         for name in ("max_per_code", "max_total"):

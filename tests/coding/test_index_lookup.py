@@ -4,9 +4,10 @@ import random
 
 import pytest
 
-from ccl_assets.coding.index_lookup_terms import FormRank, TermTable, term_forms
+from ccl_assets.coding.index_lookup_terms import TermTable, term_forms
 from ccl_assets.coding.prediction import NoteToCode
 from ccl_assets.coding.systems.index_lookup import IndexLookup
+from ccl_assets.evidence.knowledge_base.shares import DEFAULT, INDEX, MODIFIER, TITLE
 from ccl_assets.text.note_tokens import Break, tokenize
 
 
@@ -116,17 +117,19 @@ def test_notes_are_coded_in_order_without_a_model(system):
 
 
 def test_forms_follow_from_the_printed_term_by_rule():
-    assert term_forms("Essential (primary) hypertension", "title") == {
-        "Essential (primary) hypertension": FormRank.PRINTED,
-        "Essential hypertension": FormRank.REWRITTEN,
+    assert term_forms("Essential (primary) hypertension") == {
+        "Essential (primary) hypertension": TITLE,
+        "Essential hypertension": MODIFIER,
     }
-    assert term_forms("Anemia, unspecified", "title")["Anemia"] is FormRank.DEFAULT
-    assert (
-        term_forms("Urinary tract infection, site not specified", "title")["Urinary tract infection"]
-        is FormRank.DEFAULT
-    )
-    assert term_forms("Appendicitis, acute", "alphabetic_index")["acute Appendicitis"] is FormRank.REWRITTEN
-    assert set(term_forms("Osteomyelitis of unspecified orbit", "title")) == {"Osteomyelitis of unspecified orbit"}
+    assert term_forms("Anemia, unspecified")["Anemia"] == DEFAULT
+    assert term_forms("Urinary tract infection, site not specified")["Urinary tract infection"] == DEFAULT
+    assert term_forms("Appendicitis, acute", INDEX)["acute Appendicitis"] == MODIFIER
+
+
+def test_short_forms_of_the_table_are_looked_up_however_short():
+    pairs = [pair("I10", "HTN", "short_form"), pair("I25.10", "CAD", "short_form"), pair("I35.0", "AS", "short_form")]
+    found = IndexLookup(TermTable.from_pairs(pairs), {"I10", "I25.10", "I35.0"})
+    assert codes(found, "htn and cad, as before") == ["I10", "I25.10"]
 
 
 def test_breaks_between_words():

@@ -101,7 +101,7 @@ def codes_table(billable):
         row |= {"code": code, "parent_code": None, "long_title": f"Title of {code}", "chapter": "09_I00-I99"}
         row |= {"chapter_title": "Circulatory", "category": code[:3], "level": len(code.replace(".", ""))}
         row |= {"is_billable": code in billable, "is_expanded": False, "stem_code": None, "seventh_character": None}
-        rows.append(row | {"inclusion_terms": []})
+        rows.append(row | {"inclusion_terms": [], "includes": []})
     return CODES.table(rows)
 
 

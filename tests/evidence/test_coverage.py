@@ -26,3 +26,14 @@ def test_direct_gold_and_trainable_silver_cover_and_nothing_else_does(small_onto
     assert {code for code, row in rows.items() if row["is_covered"]} == {"I10", "S82.201S"}
     assert (rows["I10"]["gold_count"], rows["S82.201S"]["silver_count"]) == (2, 1)
     assert (rows["I11.0"]["gold_count"], rows["I11.9"]["silver_count"]) == (0, 0)
+
+
+def test_a_title_covers_its_code_only_where_it_is_said_to(small_ontology):
+    gold = [
+        {"code": "I10", "expansion": "direct", "source": "title", "term_id": "I10/title"},
+        {"code": "I11.0", "expansion": "direct", "source": "default_form", "term_id": "I11.0/title"},
+        {"code": "I11.9", "expansion": "direct", "source": "inclusion_term", "term_id": "I11.9/inclusion_term/0"},
+    ]
+    for titles_cover, covered in ((False, {"I11.9"}), (True, {"I10", "I11.0", "I11.9"})):
+        rows = coverage(small_ontology, gold, [], "FY2026", titles_cover=titles_cover)
+        assert {row["code"] for row in rows if row["is_covered"]} == covered

@@ -252,3 +252,26 @@ def test_answers_without_codes_and_failed_requests_are_unparsed(text, error):
     assert {row["model"] for row in found} == {"miner"}
     (question,) = LINES.questions(NOTE)
     assert not LINES.is_readable(question, Completion("mimic/n1", text, "stop", error=error))
+
+
+def test_a_code_that_a_cut_answer_leaves_out_is_asked_again_alone_and_once():
+    (question,) = LINES.questions(NOTE)
+    cut = Completion(question.request_id, "I10: high blood pressure\nJ44.9: CO", "length")
+    again = LINES.again(question, cut)
+    assert [(one.request_id, one.codes) for one in again] == [
+        (f"mimic/n1!{code}", (code,)) for code in ("J44.9", "E87.1", "E11.9")
+    ]
+    assert LINES.request(again[0]).parameters.max_tokens > 200
+    assert LINES.again(again[0], Completion(again[0].request_id, "", "stop")) == []
+    assert LINES.again(question, Completion(question.request_id, "", "error", error="refused")) == []
+    said = [
+        Completion(again[0].request_id, "J44.9: COPD", "stop"),
+        Completion(again[1].request_id, "E87.1: None", "stop"),
+    ]
+    answers = [
+        (question, cut),
+        *zip(again[:2], said, strict=True),
+        (again[2], Completion(again[2].request_id, "", "stop")),
+    ]
+    found = LINES.rows(NOTE, answers, shard="shard_00", model="miner")
+    assert [row["status"] for row in found] == ["verbatim", "verbatim", "no_evidence", "unparsed"]

@@ -105,12 +105,11 @@ def test_a_printed_term_goes_before_one_made_with_a_modifier(united, gold):
 
 
 def test_the_firmest_statement_of_a_code_counts_even_where_another_row_is_kept(united, gold, silver):
-    """The pair is kept as the modifier's, which came first; the inclusion term says it as firmly as the other code's term."""
     rows = united(
         [
             gold("I10", "malignant hypertension", modifier="malignant"),
             gold("I10", "Malignant hypertension", source="inclusion_term"),
-            gold("I11.9", "malignant hypertension"),
+            gold("I11.9", "malignant hypertension", source="inclusion_term"),
         ]
     )
     assert outcome(rows) == {"I10": (None, True, False), "I11.9": (None, True, False)}
@@ -132,7 +131,7 @@ def test_silver_pairs_without_ground_stay_out(united, silver):
     assert united([], [silver("I10", "tension", is_trainable=False)]) == []
 
 
-def test_benchmark_spans_are_marked_and_only_silver_ones_are_not_trained_on(united, gold, silver, synthetic):
+def test_benchmark_spans_are_marked_and_trained_on(united, gold, silver, synthetic):
     rows = united(
         [gold("I10", "Hypertension")],
         [silver("I10", "HTN"), silver("I10", "high BP readings"), silver("I10", "high BP")],
@@ -141,11 +140,58 @@ def test_benchmark_spans_are_marked_and_only_silver_ones_are_not_trained_on(unit
     )
     assert {row["evidence"]: (row["benchmark_overlap"], row["is_trainable"]) for row in rows} == {
         "Hypertension": ("equal", True),
-        "HTN": ("equal", False),
-        "high BP readings": ("near", False),
+        "HTN": ("equal", True),
+        "high BP readings": ("near", True),
         "high BP": (None, True),
         "raised pressure": ("near", True),
     }
+
+
+def noted(code, evidence, count, assigned):
+    return {
+        "code": code, "evidence": evidence, "document_count": count, "labelled_document_count": assigned
+    }  # fmt: skip
+
+
+def test_notes_decide_what_the_release_does_not(small_ontology, silver):
+    """Of every third note with I10, and of every tenth with the others: what counts is not how many notes a code has."""
+    pairs = [silver(code, "pressure trouble") for code in ("I10", "I11.0", "I11.9")]
+    counts = [
+        noted("I10", "Pressure trouble", 30_000, 90_000),
+        noted("I11.0", "pressure trouble", 900, 9_000),
+        noted("I11.9", "pressure trouble.", 70, 700),
+    ]
+    rows = knowledge_base(small_ontology, [], pairs, [], [], counts)
+    assert outcome(rows) == {
+        "I10": ("I10", False, True),
+        "I11.0": ("I10", False, False),
+        "I11.9": ("I10", False, False),
+    }
+    assert sum(row["share"] for row in rows) == pytest.approx(1, abs=1e-3)
+    assert {row["code"]: row["document_count"] for row in rows} == {"I10": 30_000, "I11.0": 900, "I11.9": 70}
+    counts[0]["document_count"] = 9_000  # now of every tenth as well
+    rows = knowledge_base(small_ontology, [], pairs, [], [], counts)
+    assert all(row["is_ambiguous"] and row["share"] == pytest.approx(1 / 3, abs=0.01) for row in rows)
+
+
+def test_notes_of_a_code_without_the_pair_count_as_well(small_ontology, silver):
+    counts = [noted("I10", "pressure trouble", 500, 1_000), noted("I11.0", "pressure trouble", 5, 100)]
+    rows = knowledge_base(small_ontology, [], [silver("I11.0", "pressure trouble")], [], [], counts)
+    assert outcome(rows) == {"I11.0": ("I10", False, False)}
+
+
+def test_ranks_begin_with_the_title_and_go_on_with_what_notes_say(small_ontology, gold):
+    pairs = [
+        gold("I10", "raised pressure") | {"rank": 2},
+        gold("I10", "hypertension", source="default_form") | {"rank": 3},
+        gold("I10", "Essential (primary) hypertension", source="title") | {"rank": 1},
+    ]
+    rows = knowledge_base(small_ontology, pairs, [], [], [], [noted("I10", "Hypertension", 5, 9)])
+    assert [row["evidence"] for row in sorted(rows, key=lambda row: row["rank"])] == [
+        "Essential (primary) hypertension",
+        "hypertension",
+        "raised pressure",
+    ]
 
 
 def test_any_tier_may_be_empty(united, gold, silver, synthetic):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from ccl_assets.evidence.silver.refinement import (
     CodeCandidates,
     by_code,
+    human_spans,
     read_bullets,
     refinement_request,
     silver_rows,
@@ -15,6 +16,7 @@ from ccl_assets.evidence.silver.refinement import (
 from ccl_assets.evidence.silver.rewording import THRESHOLD, Nearest
 from ccl_assets.evidence.tables import SILVER_PAIRS
 from ccl_assets.prompts import load_prompt
+from ccl_assets.resources.text_generation.requests import Completion
 from ccl_assets.text.folding import fold
 from ccl_assets.text.windows import approximate_token_count
 
@@ -145,14 +147,31 @@ def test_where_no_phrase_is_grounded_the_most_frequent_candidates_are_taken(answ
 @pytest.mark.parametrize("completion", ["not asked", "failed", "prose"])
 def test_without_a_usable_answer_frequency_decides(answer, completion):
     given_back = {"not asked": None, "failed": answer("- HTN", "timed out"), "prose": answer("I cannot.")}[completion]
-    many = CodeCandidates("I10", "t", tuple((f"phrase{n}", 99 - n) for n in range(9)), (), False)
+    many = CodeCandidates("I10", "t", tuple((f"phrase{n}", 99 - n) for n in range(19)), (), False)
     rows = silver(many, given_back)
-    assert [row["evidence"] for row in rows] == [f"phrase{n}" for n in range(5)]
+    assert [row["evidence"] for row in rows] == [f"phrase{n}" for n in range(10)]
     assert {(row["refined_by"], row["prompt_sha256"], row["is_trainable"]) for row in rows} == {
         ("frequency", None, True)
     }
 
 
-def test_an_answer_is_cut_at_five_phrases(answer):
-    assert len(silver(ITEM, answer("\n".join(f"- HTN {n}" for n in range(9)) + "\n- HTN"))) <= 5 + len(ITEM.candidates)
-    assert len(silver(ITEM, answer("- HTN\n" + "\n".join(f"- HTN {n}" for n in range(9))))) == 5
+def test_an_answer_is_cut_at_ten_phrases(answer):
+    many = "\n".join(f"- HTN {n}" for n in range(19))
+    assert len(silver(ITEM, answer(f"{many}\n- HTN"))) <= 10 + len(ITEM.candidates)
+    assert len(silver(ITEM, answer(f"- HTN\n{many}"))) == 10
+
+
+def test_the_human_evidence_of_training_notes_is_shown_and_a_ground():
+    evidence = [
+        {"corpus": "c", "document_id": note, "code": "I10", "evidence_text": text}
+        for note, text in (("1", "elevated  BP"), ("2", "bp runs high"), ("2", "Elevated BP"), ("test", "secret words"))
+    ]
+    documents = [{"corpus": "c", "document_id": note, "is_restricted": note == "2"} for note in ("1", "2")]
+    spans = human_spans(evidence, documents)
+    assert spans["I10"] == (("elevated BP", "bp runs high"), True)
+    rows = [{"code": "I10", "evidence": "HTN", "document_count": 5}]
+    (item,) = by_code(rows, {}, {"I10": "Hypertension"}, spans, is_restricted=False)
+    content = refinement_request(item, load_prompt("evidence_refinement"), 2048).messages[-1].content
+    assert "KNOWN EVIDENCE: elevated BP; bp runs high\n" in content and item.is_restricted
+    (row,) = silver(item, Completion("I10", "- BP runs high", "stop"))
+    assert (row["grounding"], row["is_trainable"]) == ("human_evidence", True)

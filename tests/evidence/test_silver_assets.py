@@ -91,6 +91,7 @@ def mined(tmp_path, request):
         "term_id": "",
         "steps": [],
         "modifier": None,
+        "rank": 1,
     }
     stored = {
         "icd/chapter_codes": codes,

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccl_assets.evidence.synthetic.families import families
-from ccl_assets.evidence.synthetic.synthesis import PHRASES_PER_FAMILY, ROUNDS, Synthesis, uncovered_families
+from ccl_assets.evidence.synthetic.synthesis import LEAST_PHRASES, ROUNDS, Synthesis, uncovered_families
 from ccl_assets.evidence.tables import SYNTHETIC_PAIRS
 from ccl_assets.prompts import load_prompt
 from ccl_assets.resources.text_generation.requests import Completion
@@ -15,7 +15,6 @@ from ccl_assets.resources.text_generation.stored import StoredTextGenerator
 
 PROMPT = load_prompt("evidence_synthesis")
 TIBIA = ("S82.201A", "S82.201S", "S82.202A", "S82.202S")
-CLOSED = "initial encounter for closed fracture"
 GOOD = "- right tibial shaft fracture\n- fx R tibia shaft"
 
 
@@ -57,12 +56,12 @@ def test_a_family_is_asked_once_and_every_member_gets_evidence_of_its_own(synthe
     generator, rows = run(writer, lambda request: GOOD)
     assert [request.request_id for request in generator.calls] == ["S82.201#1"]
     assert [(row["code"], row["evidence"]) for row in rows][:2] == [
-        ("S82.201A", f"right tibial shaft fracture, {CLOSED}"),
-        ("S82.201A", f"fx R tibia shaft, {CLOSED}"),
+        ("S82.201A", "right tibial shaft fracture"),
+        ("S82.201A", "fx R tibia shaft"),
     ]
     by_code = {code: [row["evidence"] for row in rows if row["code"] == code] for code in TIBIA}
-    assert by_code["S82.202S"][0] == "left tibial shaft fracture, sequela"
-    assert len({text for texts in by_code.values() for text in texts}) == PHRASES_PER_FAMILY * len(TIBIA)
+    assert by_code["S82.202S"][0] == "sequela of left tibial shaft fracture"
+    assert len({text for texts in by_code.values() for text in texts}) == LEAST_PHRASES * len(TIBIA)
     assert not any(row["is_fallback"] for row in rows)
     assert {row["attempt_count"] for row in rows} == {1}
     assert {row["family_code"] for row in rows} == {"S82.201"}
@@ -148,7 +147,8 @@ def test_a_refused_family_is_asked_again_with_the_reason_and_only_it(synthesis):
 def test_what_one_good_phrase_leaves_refused_is_not_asked_again(synthesis):
     generator, rows = run(synthesis(), lambda request: "- broken hip\n- fx R tibia shaft\n- R tibia shaft, fx")
     assert len(generator.calls) == 1
-    assert {row["evidence"].split(",")[0] for row in rows if row["code"].startswith("S82.201")} == {"fx R tibia shaft"}
+    of_one = {row["evidence"]: row["is_fallback"] for row in rows if row["code"] == "S82.201A"}
+    assert of_one == {"fx R tibia shaft": False, "Fracture of shaft of right tibia": True}  # two phrases at least
 
 
 @pytest.mark.parametrize(
@@ -168,8 +168,8 @@ def test_after_three_answers_without_a_usable_phrase_title_and_terms_stand_and_s
     assert [request.request_id for request in generator.calls] == [f"S82.201#{number}" for number in (1, 2, 3)]
     assert len({request.cache_key("writer") for request in generator.calls}) == ROUNDS
     assert [row["evidence"] for row in rows if row["code"] == "S82.202A"] == [
-        f"Fracture of shaft of left tibia, {CLOSED}",
-        f"Fracture of left tibia, {CLOSED}",
+        "Fracture of shaft of left tibia",
+        "L tibia shaft fx",
     ]
     assert {row["code"] for row in rows} == set(TIBIA)
     assert all(row["is_fallback"] and row["attempt_count"] == ROUNDS for row in rows)
@@ -192,8 +192,8 @@ def test_an_error_counts_as_no_answer_and_an_unfinished_line_is_left_out(synthes
 def test_semicolons_and_plain_lines_part_phrases_too(synthesis):
     _, rows = run(synthesis("S82.201A"), lambda request: "right tibial shaft fracture; fx R tibia shaft;\nmore; words")
     assert [row["evidence"] for row in rows] == [
-        f"right tibial shaft fracture, {CLOSED}",
-        f"fx R tibia shaft, {CLOSED}",
+        "right tibial shaft fracture",
+        "fx R tibia shaft",
     ]
 
 
@@ -211,7 +211,7 @@ def test_evidence_of_a_covered_member_of_the_family_may_be_said_of_the_others(sy
     found = uncovered_families(nearest("S82.201S", neighbours=("S82.201A",)), small_ontology)
     writer = Synthesis(found, small_ontology, {"S82.201A": ["right tibial shaft fracture"]}, PROMPT)
     _, rows = run(writer, lambda request: GOOD)
-    assert rows[0]["evidence"] == "right tibial shaft fracture, sequela"
+    assert rows[0]["evidence"] == "sequela of right tibial shaft fracture"
 
 
 def test_a_killed_run_goes_on_from_stored_answers(synthesis, tmp_path):

@@ -393,4 +393,4 @@ def test_inclusion_terms_follow_the_title_without_words_of_the_classification():
         "Fracture of finger with unspecified laterality",
     )
     found = list(fallback_phrases("Unspecified fracture of tibia", terms))
-    assert found == ["Fracture of tibia", "Fracture of tibia"]
+    assert found == ["Fracture of tibia", "tibia fx", "Fracture of tibia", "tibia fx"]

@@ -101,7 +101,7 @@ def test_each_ancestor_is_one_step_further(ontology, all_codes, position):
 def test_the_same_table_gives_the_same_ontology_and_another_table_another(ontology):
     rows = [
         {
-            name: None if column.is_nullable else [] if name == "inclusion_terms" else 0
+            name: None if column.is_nullable else [] if name in ("inclusion_terms", "includes") else 0
             for name, column in columns().items()
         }
         | {"code": "A00", "release": "x", "chapter": "x", "chapter_title": "x", "block": "x", "block_title": "x"}

@@ -25,11 +25,12 @@ VALUES = {
     "evidence_refinement": {
         "code": "J44.9",
         "title": "Chronic obstructive pulmonary disease, unspecified",
+        "evidence": ["COPD on 2L"],
         "terms": ["Disease, lung, obstructive (chronic)", "COPD"],
         "candidates": [("COPD", 120), ("emphysema & COPD", 7), ("on home O2", 2)],
     },
     "evidence_synthesis": {
-        "count": 2,
+        "count": 4,
         "title": "Unspecified fracture of shaft of right tibia",
         "parent_title": "Unspecified fracture of shaft of tibia",
         "inclusion_terms": ["Fracture of right tibia NOS"],
@@ -64,9 +65,9 @@ def test_a_value_that_is_not_given_is_an_error(name):
 
 
 def test_lists_that_may_be_empty_leave_no_trace():
-    last = load_prompt("evidence_refinement").turns(**VALUES["evidence_refinement"] | {"terms": [], "candidates": []})[
-        -1
-    ]
+    last = load_prompt("evidence_refinement").turns(
+        **VALUES["evidence_refinement"] | {"terms": [], "evidence": [], "candidates": []}
+    )[-1]
     assert last[1].endswith("INDEX TERMS: none\nCANDIDATES (notes):")
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import random
 import re
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -63,7 +64,8 @@ def label(document_id, position, code, chart_id=None):
 
 
 def pair(pair_id, code, tier="gold", evidence="some words", is_trainable=True):
-    stated = {"tier": tier, "source": "inclusion_term", "is_trainable": is_trainable}
+    stated = {"tier": tier, "is_trainable": is_trainable, "rank": 1, "benchmark_overlap": None}
+    stated |= {"firmness": 3, "document_count": 0, "assigned_count": 0}
     return {"pair_id": pair_id, "code": code, "evidence": evidence, **stated}
 
 
@@ -288,6 +290,31 @@ def test_a_tight_tier_limit_serves_every_code_before_any_is_served_twice():
     pairs = [pair(f"{code}{i}", code) for code in "ABCDE" for i in range(10)]
     chosen = sample_pairs(pairs, SpanMix(tiers=("gold",), max_per_tier={"gold": 7}), seed=3)
     assert sorted(p["code"] for p in chosen[:5]) == list("ABCDE") and len(chosen) == 7
+
+
+def test_a_cap_keeps_the_best_phrases_of_a_code():
+    pairs = [pair(f"A{rank}", "A") | {"rank": rank} for rank in (7, 2, 1, 9)]
+    mix = SpanMix(tiers=("gold",), max_per_code_and_tier={"gold": 2})
+    assert all([p["rank"] for p in sample_pairs(pairs, mix, seed)] == [1, 2] for seed in range(5))
+
+
+def test_long_phrases_of_notes_that_repeat_a_test_span_are_left_out_if_the_recipe_says_so():
+    long = "acute on chronic systolic congestive heart failure exacerbation"
+    repeated = {"benchmark_overlap": "equal"}
+    pairs = [
+        pair("name", "I10", "silver", "HTN") | repeated,
+        pair("long", "I50.23", "silver", long) | repeated,
+        pair("release", "I50.22", "gold", long) | repeated,
+        pair("own", "I50.21", "silver", f"{long} today"),
+    ]
+    titles = {code: code for code in ("I10", "I50.21", "I50.22", "I50.23")}
+    recipe = load_recipe("scl")
+    left_out = LeftOut()
+    kept = {example.pair_id for example in span_examples(pairs, titles, recipe, left_out=left_out)}
+    assert kept == {"name", "release", "own"}
+    assert left_out.counts == {"repeats_test_span": 1}
+    everything = replace(recipe, spans=replace(recipe.spans, near_test_spans="keep"))
+    assert len(list(span_examples(pairs, titles, everything))) == 4
 
 
 def test_the_total_is_shared_by_the_tiers_in_proportion():

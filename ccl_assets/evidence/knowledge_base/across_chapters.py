@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ccl_assets.evidence.knowledge_base.shares import Claim, owner
 from ccl_assets.text.folding import fold
+
+ACROSS_COLUMNS = ("pair_id", "code", "evidence", "firmness", "document_count", "assigned_count", "is_trainable")
 
 
 def ambiguous_across(pairs: pa.Table) -> set[str]:
     """Ids of trainable pairs whose text another chapter trains on for another code.
 
-    A chapter's table cannot know of the others. As within a chapter, the full title of a code comes first, then a term of
-    the release; a text that one code alone has in the highest of these stays with it, and only the others are returned.
+    A chapter's table cannot know of the others. It is decided as within a chapter: the firmest statement goes first, then the
+    code that notes say the text of at least half of the time. A text that so belongs to one code stays with it, and only the
+    others are returned.
 
     Args:
-        pairs: Rows of ``knowledge_base/pairs`` of any number of chapters (pair_id, code, evidence, tier, source,
-            is_trainable).
+        pairs: ``ACROSS_COLUMNS`` of ``knowledge_base/pairs`` of any number of chapters.
     """
-    pairs = pairs.filter(pairs["is_trainable"]).select(["pair_id", "code", "evidence", "tier", "source"])
-    is_gold = pc.equal(pairs["tier"], "gold")
-    is_title = pc.and_(is_gold, pc.equal(pairs["source"], "title"))
-    firm = pc.if_else(is_title, 0, pc.if_else(is_gold, 1, 2))
+    pairs = pairs.filter(pairs["is_trainable"]).select(list(ACROSS_COLUMNS))
     texts = pairs["evidence"].combine_chunks().dictionary_encode()
     folded = pa.array([fold(text) for text in texts.dictionary.to_pylist()], pa.string())
-    table = pa.table(
-        {"pair_id": pairs["pair_id"], "code": pairs["code"], "text": folded.take(texts.indices), "firm": firm}
-    )
-    by_text = table.group_by("text").aggregate([("code", "count_distinct"), ("firm", "min")])
-    shared = by_text.filter(pc.greater(by_text["code_count_distinct"], 1)).select(["text", "firm_min"])
-    rivals = table.join(shared, "text", join_type="inner")
-    firmest = rivals.filter(pc.equal(rivals["firm"], rivals["firm_min"]))
-    owners = firmest.group_by("text").aggregate([("code", "count_distinct")])
-    owned = owners.filter(pc.equal(owners["code_count_distinct"], 1))["text"].combine_chunks()
-    stays = pc.and_(pc.is_in(rivals["text"], value_set=owned), pc.equal(rivals["firm"], rivals["firm_min"]))
-    return set(rivals.filter(pc.invert(stays))["pair_id"].to_pylist())
+    pairs = pairs.append_column("text", folded.take(texts.indices))
+    by_text = pairs.group_by("text").aggregate([("code", "count_distinct")])
+    shared = by_text.filter(pc.greater(by_text["code_count_distinct"], 1))["text"].combine_chunks()
+    rivals: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in pairs.filter(pc.is_in(pairs["text"], value_set=shared)).to_pylist():
+        rivals[row["text"]].append(row)
+    left_out: set[str] = set()
+    for rows in rivals.values():
+        claims: dict[str, Claim] = {}
+        for row in rows:
+            claim = Claim(row["firmness"], row["document_count"], row["assigned_count"])
+            claims[row["code"]] = min(claim, claims.get(row["code"], claim))
+        kept = owner(claims)
+        left_out |= {row["pair_id"] for row in rows if row["code"] != kept}
+    return left_out

@@ -3,12 +3,14 @@
 What a coder does is followed, in this order:
 
 1. ``title``: the text is the full title of one of the codes.
-2. ``release``: the Index, a table or an inclusion term gives the text to one of them; a phrase made with a nonessential
-   modifier counts less than a printed term. Inclusion terms of codes for manifestations do not count, since they leave out
-   the disease that the code presupposes. What only notes or models said of other codes gives way to the release.
+2. ``release``: the Index or a table, the default form of a title, or an inclusion term or includes note gives the text to one
+   of them, in this order; a phrase made with a nonessential modifier counts less than a printed term. Inclusion terms of codes
+   for manifestations do not count, since they leave out the disease that the code presupposes. What only notes or models said
+   of other codes gives way to the release.
 3. ``bare_title``: it is the title of one of them without the words that say that something is unspecified ("heart failure"),
    or the initials of such a title ("CKD").
 4. ``specificity``: it says everything that tells one of the codes from the others, and nothing that its title does not say.
+5. ``frequency``: notes say it of one code at least half of the time, each code counted by the notes that have it (``shares``).
 
 Where none decides, the text is ambiguous. The rules were measured on texts whose code the Index gives and that were put to
 sibling codes as if notes had them: see ``tests/evidence/test_ambiguity.py``.
@@ -21,13 +23,18 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from ccl_assets.evidence.knowledge_base.shares import (
+    OBSERVED,
+    TITLE,
+    Claim,
+    firmest,
+    most_said,
+    term_firmness,
+)
 from ccl_assets.icd.ontology import Code, Ontology
 from ccl_assets.text.content_words import FUNCTION_WORDS, content_words
 from ccl_assets.text.distinctions import distinctions
 from ccl_assets.text.folding import fold
-
-TITLE, RELEASE, MODIFIER, OBSERVED = range(4)
-"""How firmly a pair is stated, firmest first: full title, term of the release, the same with a modifier, anything else."""
 
 _BOTH_SIDES = frozenset({"left", "right"})
 _NEGATIONS = frozenset({"no", "non", "not", "without"})
@@ -54,20 +61,20 @@ class Resolution(NamedTuple):
 
 def firmness(pair: Mapping[str, object], ontology: Ontology) -> int:
     """How firmly a gold pair is stated; an inclusion term that lacks its context counts no more than an observation."""
-    if pair["source"] == "title":
-        return TITLE
+    source = str(pair["source"])
     code = ontology.codes.get(str(pair["code"]))
-    if pair["source"] == "inclusion_term" and code is not None and _ELSEWHERE.search(code.title):
+    if source in ("inclusion_term", "includes") and code is not None and _ELSEWHERE.search(code.title):
         return OBSERVED
-    return MODIFIER if pair.get("modifier") else RELEASE
+    modifier = pair.get("modifier")
+    return term_firmness(source, str(modifier) if modifier else None)
 
 
-def resolve(text: str, stated: Mapping[str, int], ontology: Ontology) -> Resolution | None:
+def resolve(text: str, stated: Mapping[str, Claim], ontology: Ontology) -> Resolution | None:
     """Choose the code that a text means.
 
     Args:
         text: The evidence.
-        stated: How firmly it is stated, by code; two or more codes.
+        stated: How firmly and how often it is stated, by code; two or more codes.
         ontology: The release's codes.
 
     Returns:
@@ -76,15 +83,16 @@ def resolve(text: str, stated: Mapping[str, int], ontology: Ontology) -> Resolut
     titled = [code for code in stated if fold(ontology[code].long_title) == fold(text)]
     if len(titled) == 1:
         return Resolution(titled[0], "title")
-    firmest = min(stated.values())
-    codes = sorted(code for code, firm in stated.items() if firm == firmest)
+    codes = firmest(stated)
     if len(codes) == 1:
-        return Resolution(codes[0], "title" if firmest == TITLE else "release")
+        return Resolution(codes[0], "title" if stated[codes[0]].firmness == TITLE else "release")
     bare = [code for code in codes if _is_bare(text, ontology[code])]
-    if bare:
-        return Resolution(bare[0], "bare_title") if len(bare) == 1 else None
-    fitting = _most_specific(text, {code: ontology[code].long_title for code in codes})
-    return Resolution(fitting, "specificity") if fitting else None
+    if len(bare) == 1:
+        return Resolution(bare[0], "bare_title")
+    if not bare and (fitting := _most_specific(text, {code: ontology[code].long_title for code in codes})):
+        return Resolution(fitting, "specificity")
+    said = most_said({code: stated[code] for code in bare or codes})
+    return Resolution(said, "frequency") if said else None
 
 
 @lru_cache(maxsize=1 << 14)

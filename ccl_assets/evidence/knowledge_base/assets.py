@@ -1,8 +1,7 @@
 """Asset of the knowledge base: all tiers together."""
 
-from __future__ import annotations
-
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -11,15 +10,21 @@ import pyarrow.compute as pc
 
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE
 from ccl_assets.evidence import checks
+from ccl_assets.evidence.knowledge_base.chapter_pages import chapter_pages
 from ccl_assets.evidence.knowledge_base.pairs import MixedReleasesError, knowledge_base, tier_counts
-from ccl_assets.evidence.tables import GOLD_PAIRS, KNOWLEDGE_BASE_PAIRS, SILVER_PAIRS, SYNTHETIC_PAIRS
+from ccl_assets.evidence.tables import CANDIDATES, GOLD_PAIRS, KNOWLEDGE_BASE_PAIRS, SILVER_PAIRS, SYNTHETIC_PAIRS
 from ccl_assets.icd.ontology import Ontology
 from ccl_assets.icd.partitions import CHAPTER
-from ccl_assets.icd.tables import CODES
+from ccl_assets.icd.tables import CHAPTER_CODES, CODES
+from ccl_assets.lakehouse.artifact_asset import artifact_asset
 from ccl_assets.lakehouse.plots import as_markdown, bar_chart
 from ccl_assets.lakehouse.table_asset import ALL, Input, TableResult, inputs, table_asset
+from ccl_assets.resources.models.language_models import LanguageModels
 from ccl_assets.resources.settings import settings
 
+_SETTINGS = settings()
+REPORT_KEY = dg.AssetKey(["knowledge_base", "report"])
+_COUNTED = ("code", "evidence", "document_count", "labelled_document_count")
 _CARRIED = ("release", "chapter", "pair_id", "code", "evidence")
 
 
@@ -36,6 +41,7 @@ _CARRIED = ("release", "chapter", "pair_id", "code", "evidence")
         gold=Input(GOLD_PAIRS, carries=_CARRIED),
         silver=Input(SILVER_PAIRS, carries=_CARRIED),
         synthetic=Input(SYNTHETIC_PAIRS, carries=_CARRIED),
+        candidates=Input(CANDIDATES, columns=_COUNTED),
         documents=Input(DOCUMENTS, ALL, ("corpus", "document_id"), where={"split": ("test",)}),
         evidence=Input(EVIDENCE, ALL, ("corpus", "document_id", "evidence_text")),
     ),
@@ -47,6 +53,7 @@ def pairs(
     gold: pa.Table,
     silver: pa.Table,
     synthetic: pa.Table,
+    candidates: pa.Table,
     documents: pa.Table,
     evidence: pa.Table,
 ) -> TableResult:
@@ -57,7 +64,9 @@ def pairs(
         row["evidence_text"] for row in evidence.to_pylist() if (row["corpus"], row["document_id"]) in test_documents
     ]
     try:
-        rows = knowledge_base(ontology, gold.to_pylist(), silver.to_pylist(), synthetic.to_pylist(), spans)
+        rows = knowledge_base(
+            ontology, gold.to_pylist(), silver.to_pylist(), synthetic.to_pylist(), spans, candidates.to_pylist()
+        )
     except MixedReleasesError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     expected = [code.code for code in ontology if code.is_billable and code.chapter == context.partition_key]
@@ -89,4 +98,35 @@ def _metadata(chapter: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-ASSETS = [pairs]
+@artifact_asset(
+    REPORT_KEY,
+    "Pages that show the knowledge base of a chapter.",
+    "All phrases of each code by tier with counts and shares, the codes they collide with, what was left out of training and why. "
+    "Phrases of restricted notes are counted and not shown, unless `CCL_REPORT_RESTRICTED_NOTES` says so.",
+    ins=inputs(codes=Input(CHAPTER_CODES, columns=("code", "long_title")), pairs=KNOWLEDGE_BASE_PAIRS),
+    settings={"restricted_notes": _SETTINGS.report_restricted_notes},
+    kinds={"report", "html"},
+    partitions_def=CHAPTER,
+    required_resource_keys={"language_models"},
+)
+def report(context: dg.AssetExecutionContext, codes: pa.Table, pairs: pa.Table) -> dg.Output[Path]:
+    """Write the pages of a chapter."""
+    models: LanguageModels = context.resources.language_models
+    folder = _SETTINGS.artifacts.joinpath(*REPORT_KEY.path) / context.partition_key
+    titles = dict(zip(codes["code"].to_pylist(), codes["long_title"].to_pylist(), strict=True))
+    shows_silver = _SETTINGS.report_restricted_notes or not models.mines_restricted_notes
+    folder.mkdir(parents=True, exist_ok=True)
+    written: set[str] = set()
+    for name, text in chapter_pages(context.partition_key, pairs.to_pylist(), titles, shows_silver=shows_silver):
+        partial = folder / f".{name}.partial"
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(folder / name)
+        written.add(name)
+    for old in folder.glob("*.html"):
+        if old.name not in written:
+            old.unlink()
+    metadata: dict[str, Any] = {"html": dg.MetadataValue.path(str(folder / "index.html")), "pages": len(written)}
+    return dg.Output(folder, metadata=metadata)
+
+
+ASSETS = [pairs, report]

@@ -14,15 +14,17 @@ A short span such as "pain" so overlaps with itself and its plural only.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 from ccl_assets.text.content_words import content_words
 from ccl_assets.text.distinctions import OPPOSITES, are_told_apart
 from ccl_assets.text.folding import fold
 
 Overlap = Literal["equal", "near"]
+LONG_SPAN_WORDS = 5
+"""Words of meaning from which a phrase is more than a usual name: one that repeats a test span may have come with it."""
 Words = tuple[str, ...]
 CHARACTERS_PER_EDIT, MOST_EDITS = 10, 3
 LEAST_LETTERS = 5
@@ -30,6 +32,16 @@ LEAST_WORDS, LEAST_SHARE = 4, 0.75
 _DENIALS = frozenset({"denied", "denies", "negative", "no", "non", "not", "without"})
 _MACHINE_WORD = 64
 _MOST_COMPARED = 1 << 22  # distances in memory at a time, a byte each
+
+
+def repeats_long_span(pair: Mapping[str, Any]) -> bool:
+    """Whether a row of ``knowledge_base/pairs`` is a long, specific phrase of a note that repeats a human span of a test document.
+
+    Names such as "COPD" are what any note says; phrases of the release or of a model come from no note.
+    """
+    if pair["tier"] != "silver" or pair["benchmark_overlap"] is None:
+        return False
+    return len(content_words(fold(pair["evidence"]))) >= LONG_SPAN_WORDS
 
 
 class BenchmarkSpans:

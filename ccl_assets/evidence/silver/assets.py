@@ -11,17 +11,18 @@ import pyarrow.compute as pc
 from ccl_assets.corpora.partitions import NOTE_SHARD
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
 from ccl_assets.evidence import checks
+from ccl_assets.evidence.gold.pairs import STATED
 from ccl_assets.evidence.silver.candidates import candidates as candidate_rows
 from ccl_assets.evidence.silver.candidates import label_noise, label_noise_table, mined_codes
 from ccl_assets.evidence.silver.extraction import ExtractionPrompt, Question, notes_to_mine, status_counts
-from ccl_assets.evidence.silver.refinement import by_code, refinement_request, silver_rows, unknown_phrases
+from ccl_assets.evidence.silver.refinement import by_code, human_spans, refinement_request, silver_rows, unknown_phrases
 from ccl_assets.evidence.silver.rewording import nearest_known
 from ccl_assets.evidence.tables import CANDIDATES, EXTRACTIONS, GOLD_PAIRS, SILVER_PAIRS
 from ccl_assets.icd.ontology import Ontology
 from ccl_assets.icd.partitions import CHAPTER
 from ccl_assets.icd.tables import BILLABLE_TITLES, CHAPTER_CODES
 from ccl_assets.io_managers.table_io_manager import PARTITION
-from ccl_assets.lakehouse.llm_step import LLM_POOL, LLM_RETRY, answer, answer_with
+from ccl_assets.lakehouse.llm_step import LLM_POOL, LLM_RETRY, TOLERATED_ERRORS, answer, answer_with
 from ccl_assets.lakehouse.plots import as_markdown, bar_chart
 from ccl_assets.lakehouse.table_asset import ALL, Input, TableResult, inputs, table_asset
 from ccl_assets.prompts import load_prompt
@@ -32,10 +33,6 @@ from ccl_assets.resources.text_generation.collect import Collected
 from ccl_assets.resources.text_generation.requests import Completion, LazyRequests
 
 _SETTINGS = settings()
-# Share of requests: what a content filter refuses must not hold up a shard; its codes stay unparsed.
-_TOLERATED_ERRORS = 0.001
-# Gold terms that lead to the code itself; those of a stem or header above it may mean another code below.
-_OWN_TERMS = ("direct", "see")
 _NOTE_COLUMNS = ("corpus", "document_id", "chart_id", "source", "split", "text", "is_restricted")
 
 
@@ -89,8 +86,25 @@ def extractions(
         collected = answer_with(
             context, generator, LazyRequests(list(by_request.values()), prompt.request), is_readable=is_readable,
             note_of={question.request_id: name for name, some in questions.items() for question in some},
-            tolerated_error_share=_TOLERATED_ERRORS,
+            tolerated_error_share=TOLERATED_ERRORS,
         )  # fmt: skip
+        again = [
+            alone
+            for one in list(by_request.values())
+            for alone in prompt.again(one, collected.completions[one.request_id])
+        ]
+        for one in again:
+            by_request[one.request_id] = one
+            questions[f"{one.note.corpus}/{one.note.document_id}"].append(one)
+        if again:
+            more = answer_with(
+                context, generator, LazyRequests(again, prompt.request), is_readable=is_readable,
+                note_of={one.request_id: f"{one.note.corpus}/{one.note.document_id}" for one in again},
+                tolerated_error_share=TOLERATED_ERRORS,
+            )  # fmt: skip
+            collected.completions.update(more.completions)
+            collected.seconds += more.seconds
+            collected.unreadable_count = more.unreadable_count
     answers = collected.completions
     rows = [
         row
@@ -107,6 +121,7 @@ def extractions(
         "notes_asked": len(asked),
         "notes_in_several_requests": sum(len(some) > 1 for some in questions.values()),
         "codes_not_in_release": sum(row["code"] not in titles for row in rows),
+        "codes_asked_again_alone": sum(one.is_again for one in by_request.values()),
         "answers_cut_off": sum(completion.finish_reason == "length" for completion in answers.values()),
         **{f"status_{status}": count for status, count in status_counts(rows).items()},
         **collected.cost,
@@ -152,33 +167,47 @@ def candidates(context: dg.AssetExecutionContext, extractions: pa.Table) -> Tabl
             "context_tokens": _SETTINGS.context_tokens,
             "embedder": _SETTINGS.embedder,
         },
-    description="Stage two of silver mining: per code a few usual wordings chosen from index terms and "
-    "frequency-ranked candidates. A phrase that is neither, nor near enough to one to reword it, is kept out of training.",
+    description="Stage two of silver mining: per code a few usual wordings chosen from index terms, the human evidence of "
+    "training notes and frequency-ranked candidates. A phrase that is none of these, nor near enough to one to reword it, is kept "
+    "out of training.",
     kinds={"huggingface"},
     gates=(checks.pairs_about_billable_codes, checks.evidence_well_formed, checks.grounded,),
     ins=inputs(
-        codes=Input(CHAPTER_CODES, carries=("release", "chapter")), candidates=Input(CANDIDATES, carries=("code",)), gold=GOLD_PAIRS
+        codes=Input(CHAPTER_CODES, carries=("release", "chapter")),
+        candidates=Input(CANDIDATES, carries=("code",)),
+        gold=GOLD_PAIRS,
+        documents=Input(DOCUMENTS, ALL, ("corpus", "document_id", "is_restricted"), where={"split": ("train",)}),
+        evidence=Input(EVIDENCE, ALL, ("corpus", "document_id", "code", "evidence_text")),
     ),
     partitions_def=CHAPTER,
     pool=LLM_POOL,
     retry_policy=LLM_RETRY,
     required_resource_keys={"language_models", "embedder"},
 )  # fmt: skip
-def silver(context: dg.AssetExecutionContext, codes: pa.Table, candidates: pa.Table, gold: pa.Table) -> TableResult:
+def silver(
+    context: dg.AssetExecutionContext,
+    codes: pa.Table,
+    candidates: pa.Table,
+    gold: pa.Table,
+    documents: pa.Table,
+    evidence: pa.Table,
+) -> TableResult:
     """Refined evidence of a chapter's codes."""
     ontology = Ontology.from_table(codes)
     terms: dict[str, list[str]] = defaultdict(list)
     wanted = pa.array(sorted(set(candidates["code"].to_pylist())), type=pa.string())
-    own = pc.is_in(gold["expansion"], value_set=pa.array(_OWN_TERMS))
-    for row in gold.filter(pc.and_(own, pc.is_in(gold["code"], value_set=wanted))).to_pylist():
+    own = pc.is_in(gold["expansion"], value_set=pa.array(STATED))
+    known_terms = gold.filter(pc.and_(own, pc.is_in(gold["code"], value_set=wanted)))
+    for row in known_terms.sort_by([("code", "ascending"), ("rank", "ascending")]).to_pylist():
         terms[row["code"]].append(row["evidence"])
     models: LanguageModels = context.resources.language_models
     known = [row for row in candidates.to_pylist() if row["code"] in ontology.billable]
-    items = by_code(known, terms, ontology.titles, is_restricted=models.mines_restricted_notes)
+    spans = human_spans(evidence.to_pylist(), documents.to_pylist())
+    items = by_code(known, terms, ontology.titles, spans, is_restricted=models.mines_restricted_notes)
     prompt = load_prompt("evidence_refinement")
     asked = items[: _SETTINGS.limits.refined_codes]
     requests = [refinement_request(item, prompt, _SETTINGS.context_tokens) for item in asked]
-    model, collected = answer(context, "miner", requests)
+    model, collected = answer(context, "miner", requests, tolerated_error_share=TOLERATED_ERRORS)
     answers = collected.completions
     embedder: Embedder = context.resources.embedder
     nearest = nearest_known(

@@ -29,7 +29,8 @@ from ccl_assets.text.grounding import ground_span
 from ccl_assets.text.windows import Window, approximate_token_count, split_into_windows
 
 OVERLAP_TOKENS = 64  # shared by successive pieces of a note; a span that a human marked takes 5 on average
-_QUOTE_TOKENS = 16
+_QUOTE_TOKENS = 40  # a model quotes 10 to 30 characters more than a human marks
+_ALONE_TOKENS = 200  # for the quote of a code that is asked again alone
 _CHARACTERS_PER_TOKEN = 3  # of codes and titles in an answer, on average; an answer cut short keeps what it has
 _LEAST_PIECE = 4 * OVERLAP_TOKENS
 # What a code's status is if the pieces of its note differ: evidence found in one counts, and there is none only if every piece says
@@ -52,12 +53,13 @@ class NoteWithCodes:
 
 @dataclass(frozen=True)
 class Question:
-    """What one request asks: which codes of a piece of a note."""
+    """What one request asks: which codes of a piece of a note; ``is_again`` where an answer said nothing of a code."""
 
     request_id: str
     note: NoteWithCodes
     window: Window
     codes: tuple[str, ...]
+    is_again: bool = False
 
 
 def notes_to_mine(
@@ -159,7 +161,9 @@ class ExtractionPrompt:
         return GenerationRequest(
             request_id=question.request_id,
             messages=tuple(Message(role, content) for role, content in turns),
-            parameters=GenerationParameters(max_tokens=16 + sum(map(self._answer_tokens, question.codes))),
+            parameters=GenerationParameters(
+                max_tokens=16 + sum(map(self._answer_tokens, question.codes)) + question.is_again * _ALONE_TOKENS
+            ),
             is_restricted=note.is_restricted,
             json_schema=answer_schema(question.codes) if self._has_json_answer else None,
         )
@@ -168,6 +172,20 @@ class ExtractionPrompt:
         """Whether an answer says anything about the codes it was asked for."""
         return bool(self._answers(question, completion))
 
+    def again(self, question: Question, completion: Completion) -> list[Question]:
+        """One question for each code of which the answer, cut off or unreadable, says nothing; errors are not asked again.
+
+        A code is asked alone and once: where it was alone already, with more room for the quote.
+        """
+        if question.is_again or completion.error is not None:
+            return []
+        said = self._answers(question, completion)
+        return [
+            Question(f"{question.request_id}!{code}", question.note, question.window, (code,), is_again=True)
+            for code in question.codes
+            if code not in said
+        ]
+
     def rows(
         self, note: NoteWithCodes, answers: Sequence[tuple[Question, Completion]], *, shard: str, model: str
     ) -> list[dict[str, Any]]:
@@ -175,15 +193,20 @@ class ExtractionPrompt:
 
         Args:
             note: The note.
-            answers: Its questions with their completions; none where the profile left the note out.
+            answers: Its questions with their completions, those asked again last; none where the profile left the note out.
             shard: Partition.
             model: Model that was asked.
         """
-        best: dict[str, dict[str, Any]] = {}
+        of_piece: dict[tuple[str, Window], dict[str, Any]] = {}
         for question, completion in answers:
             for code, found in self._read(question, completion).items():
-                if code not in best or _FIRST[found["status"]] < _FIRST[best[code]["status"]]:
-                    best[code] = found
+                place = code, question.window
+                if place not in of_piece or of_piece[place]["status"] == "unparsed":
+                    of_piece[place] = found
+        best: dict[str, dict[str, Any]] = {}
+        for (code, _), found in of_piece.items():
+            if code not in best or _FIRST[found["status"]] < _FIRST[best[code]["status"]]:
+                best[code] = found
         return [
             {
                 "shard": shard,

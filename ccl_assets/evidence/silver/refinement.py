@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from ccl_assets.evidence.silver.candidates import LONGEST_PHRASE
 from ccl_assets.evidence.silver.rewording import Nearest
@@ -20,32 +22,70 @@ from ccl_assets.text.folding import fold, pair_id
 from ccl_assets.text.windows import approximate_token_count
 
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+(.*\S)\s*$")
-_MOST_PHRASES = 5
+_MOST_PHRASES = 10  # more than the caps of a recipe keep, so that these decide
 _PROMPT_CANDIDATES = 40
 _PROMPT_TERMS = 15
-_ANSWER_TOKENS = 96
+_PROMPT_EVIDENCE = 15
+_ANSWER_TOKENS = 160
 
 
 @dataclass(frozen=True)
 class CodeCandidates:
-    """What is known of a code before refinement: candidates by frequency, and gold terms."""
+    """What is known of a code before refinement: candidates by frequency, gold terms, and human evidence of training notes."""
 
     code: str
     title: str
     candidates: tuple[tuple[str, int], ...]
     gold_terms: tuple[str, ...]
     is_restricted: bool
+    evidence: tuple[str, ...] = ()
 
     @property
     def known_phrases(self) -> list[str]:
-        """What a phrase is grounded in: candidates and gold terms."""
-        return [*(text for text, _ in self.candidates), *self.gold_terms]
+        """What a phrase is grounded in: candidates, gold terms and human evidence."""
+        return [*(text for text, _ in self.candidates), *self.gold_terms, *self.evidence]
+
+
+class HumanSpans(NamedTuple):
+    """What annotators marked for a code in training notes: the distinct phrases, and whether a note of them is restricted."""
+
+    phrases: tuple[str, ...]
+    is_restricted: bool
+
+
+def human_spans(evidence: Iterable[Mapping[str, Any]], documents: Iterable[Mapping[str, Any]]) -> dict[str, HumanSpans]:
+    """The existing evidence set of each code, most frequent first.
+
+    Args:
+        evidence: Rows of ``corpus/evidence`` (corpus, document_id, code, evidence_text).
+        documents: Rows of ``corpus/documents`` of the training split (corpus, document_id, is_restricted).
+    """
+    restricted = {(row["corpus"], row["document_id"]): row["is_restricted"] for row in documents}
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    written: dict[str, str] = {}
+    closed: set[str] = set()
+    for row in evidence:
+        note = row["corpus"], row["document_id"]
+        text = " ".join(row["evidence_text"].split())
+        if note in restricted and fold(text) and len(text) <= LONGEST_PHRASE:
+            counts[row["code"]][fold(text)] += 1
+            written.setdefault(fold(text), text)
+            if restricted[note]:
+                closed.add(row["code"])
+    return {
+        code: HumanSpans(
+            tuple(written[folded] for folded, _ in sorted(found.items(), key=lambda one: (-one[1], one[0]))),
+            code in closed,
+        )
+        for code, found in counts.items()
+    }
 
 
 def by_code(
     candidates: Iterable[Mapping[str, Any]],
     gold_terms: Mapping[str, Sequence[str]],
     titles: Mapping[str, str],
+    evidence: Mapping[str, HumanSpans] = MappingProxyType({}),
     *,
     is_restricted: bool,
 ) -> list[CodeCandidates]:
@@ -59,7 +99,8 @@ def by_code(
             titles.get(code, ""),
             tuple(sorted(phrases, key=lambda phrase: (-phrase[1], phrase[0]))),
             tuple(gold_terms.get(code, ())),
-            is_restricted,
+            is_restricted or (code in evidence and evidence[code].is_restricted),
+            evidence[code].phrases if code in evidence else (),
         )
         for code, phrases in grouped.items()
     ]
@@ -67,8 +108,9 @@ def by_code(
 
 
 def refinement_request(item: CodeCandidates, prompt: Prompt, context_tokens: int) -> GenerationRequest:
-    """The request for one code: its gold terms, and its candidates by frequency as far as they fit the model's window."""
+    """The request for one code: its gold terms and human evidence, and its candidates as far as they fit the model's window."""
     values = {"code": item.code, "title": item.title, "terms": list(item.gold_terms[:_PROMPT_TERMS])}
+    values["evidence"] = list(item.evidence[:_PROMPT_EVIDENCE])
     fixed = sum(approximate_token_count(content) for _, content in prompt.turns(**values, candidates=[]))
     budget = context_tokens - _ANSWER_TOKENS - TEMPLATE_TOKENS - fixed
     shown: list[tuple[str, int]] = []
@@ -140,6 +182,7 @@ def silver_rows(
     """
     counts = {fold(text): (text, count) for text, count in item.candidates}
     gold = {fold(term) for term in item.gold_terms}
+    marked = {fold(text) for text in item.evidence}
     rows: dict[str, dict[str, Any]] = {}
 
     def add(phrase: str, refined_by: str) -> None:
@@ -150,6 +193,8 @@ def silver_rows(
             grounding = "candidate"
         elif folded in gold:
             grounding = "gold_term"
+        elif folded in marked:
+            grounding = "human_evidence"
         else:
             known = nearest.get((item.code, phrase))
             grounding = "rewording" if known and known.is_reworded else "ungrounded"

@@ -17,7 +17,7 @@ from ccl_assets.icd.partitions import CHAPTER
 from ccl_assets.icd.tables import CODES
 from ccl_assets.io_managers.faiss_index import IndexMismatchError, NearestCodeIndex
 from ccl_assets.lakehouse.artifact_asset import artifact_asset
-from ccl_assets.lakehouse.llm_step import EMBEDDER_POOL, LLM_POOL, LLM_RETRY, answer_with
+from ccl_assets.lakehouse.llm_step import EMBEDDER_POOL, LLM_POOL, LLM_RETRY, TOLERATED_ERRORS, answer_with
 from ccl_assets.lakehouse.table_asset import ALL, Input, TableResult, inputs, table_asset
 from ccl_assets.prompts import load_prompt
 from ccl_assets.resources.embedding.embedder import Embedder
@@ -30,8 +30,10 @@ _SETTINGS = settings()
 
 @table_asset(
     COVERAGE,
+    settings={"titles_cover": _SETTINGS.titles_cover},
     description="What is not covered is left to synthesis. A direct gold pair or a trainable silver pair covers a code; a "
-    "term printed at a stem does not cover the stem's 7th-character codes.",
+    "term printed at a stem does not cover the stem's 7th-character codes, nor a title its own code unless "
+    "`CCL_TITLES_COVER` says so.",
     kinds={"python"},
     ins=inputs(codes=Input(CODES, carries=("release", "chapter", "code")), gold=GOLD_PAIRS, silver=SILVER_PAIRS),
 )
@@ -41,9 +43,10 @@ def coverage(context: dg.AssetExecutionContext, codes: pa.Table, gold: pa.Table,
 
     rows = compute_coverage(
         Ontology.from_table(codes),
-        gold.select(["code", "expansion"]).to_pylist(),
+        gold.select(["code", "expansion", "source", "term_id"]).to_pylist(),
         silver.select(["code", "is_trainable"]).to_pylist(),
         codes["release"][0].as_py(),
+        titles_cover=_SETTINGS.titles_cover,
     )
     uncovered = Counter(row["chapter"] for row in rows if not row["is_covered"])
     everything = Counter(row["chapter"] for row in rows)
@@ -180,7 +183,7 @@ def synthetic(
     cost: dict[str, float] = {}
     generator = models.generator("synthesizer") if found else None  # one for all rounds: a model takes long to load
     while generator is not None and (requests := synthesis.requests()):
-        collected = answer_with(context, generator, requests)
+        collected = answer_with(context, generator, requests, tolerated_error_share=TOLERATED_ERRORS)
         synthesis.take(collected.completions)
         cost = {name: cost.get(name, 0) + value for name, value in collected.cost.items()}
     model = models.model_name("synthesizer")

@@ -11,7 +11,12 @@ from ccl_assets.icd.ontology import Ontology
 
 
 def coverage(
-    ontology: Ontology, gold: Iterable[Mapping[str, Any]], silver: Iterable[Mapping[str, Any]], release: str
+    ontology: Ontology,
+    gold: Iterable[Mapping[str, Any]],
+    silver: Iterable[Mapping[str, Any]],
+    release: str,
+    *,
+    titles_cover: bool = True,
 ) -> list[dict[str, Any]]:
     """Rows of ``synthetic/coverage``, one per billable code.
 
@@ -19,11 +24,14 @@ def coverage(
 
     Args:
         ontology: The release's codes.
-        gold: ``gold/pairs`` rows (code, expansion).
+        gold: ``gold/pairs`` rows (code, expansion, source, term_id).
         silver: ``silver/pairs`` rows (code, is_trainable).
         release: Release label.
+        titles_cover: Whether a code's title, or what follows from it, counts; the paper asks for evidence beside the title.
     """
-    gold_counts = Counter(row["code"] for row in gold if row["expansion"] == "direct")
+    gold_counts = Counter(
+        row["code"] for row in gold if row["expansion"] == "direct" and (titles_cover or not _is_of_title(row))
+    )
     silver_counts = Counter(row["code"] for row in silver if row["is_trainable"])
     family_code = family_codes(ontology)
     return [
@@ -39,3 +47,7 @@ def coverage(
         for code in ontology
         if code.is_billable
     ]
+
+
+def _is_of_title(row: Mapping[str, Any]) -> bool:
+    return row["source"] == "title" or (row["source"] == "default_form" and str(row["term_id"]).endswith("/title"))

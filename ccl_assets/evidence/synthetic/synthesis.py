@@ -1,8 +1,9 @@
 """Synthetic pairs: conservative evidence for uncovered codes, written from their nearest covered codes (paper section 3.3).
 
-One request is made per family (``families``): the phrases are written for its representative and said of the other members in
-the release's own words, so nothing is invented about side or encounter. Phrases that break a rule (``synthesis_rules``) are
-refused; a family without a phrase is asked again with the reasons, and at last title and inclusion terms stand in.
+One request is made per family (``families``): the phrases are written for its representative and said of the other members by
+rule, so nothing is invented about side or encounter. Phrases that break a rule (``rules``) are refused, and a family without a
+phrase is asked again with the reasons; at last title and inclusion terms stand in, as they do for a member that has fewer than two
+phrases.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ from ccl_assets.text.clinical_words import clinical_words
 from ccl_assets.text.folding import fold, pair_id
 from ccl_assets.text.plain_titles import plain_title
 
-PHRASES_PER_FAMILY = 2
+LEAST_PHRASES, PHRASES_PER_FAMILY = 2, 4
 ROUNDS = 3
-_ANSWER_TOKENS = 64
+_ANSWER_TOKENS = 96
 _AGAIN_TEMPERATURE = 0.7  # greedy, a small model writes again what was refused
 _SHOWN_SIBLINGS = 3
 _SHOWN_TERMS = 2
@@ -155,10 +156,13 @@ class Synthesis:
         for item in self._asked:
             subject = self._context.subject(item)
             for code in item.nearest:
-                is_fallback, phrases = False, self._said_of(item, code, item.phrases, written)
-                if not phrases:
-                    is_fallback, phrases = True, self._fallback(item, subject, code, written)
-                for evidence in phrases:
+                phrases = dict.fromkeys(self._said_of(item, code, item.phrases, written), False)
+                if len(phrases) < LEAST_PHRASES:
+                    known = {fold(phrase) for phrase in phrases}
+                    for phrase in self._fallback(item, subject, code, written)[: LEAST_PHRASES - len(phrases)]:
+                        if fold(phrase) not in known:
+                            phrases[phrase] = True
+                for evidence, is_fallback in phrases.items():
                     written[fold(evidence)] = code
                     rows.append(
                         {

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ccl_assets.evidence.synthetic.encounter_words import said_of_encounter
 from ccl_assets.text.sides import is_bound_to_side, sides, with_side
 
 OPEN = "unspecified"
@@ -42,7 +43,7 @@ def vary(phrase: str, shown: Variation, wanted: Variation) -> str | None:
         wanted: A member of the same family, e.g. left, subsequent encounter.
 
     Returns:
-        E.g. ``fx L tibia shaft, subsequent encounter``; what members of a family get is pairwise different. ``None`` where the
+        E.g. ``fx L tibia shaft, healing``; what members of a family get is pairwise different. ``None`` where the
         phrase states something that the member is not, or holds of ``shown`` only.
     """
     text, added = phrase.strip(), []
@@ -60,9 +61,7 @@ def vary(phrase: str, shown: Variation, wanted: Variation) -> str | None:
     seventh = wanted.seventh_character
     if not text or (seventh is not None and _contradicts(text, seventh)):
         return None
-    if seventh is not None and OPEN not in seventh.split():
-        added.append(seventh)
-    return ", ".join([text, *added])
+    return said_of_encounter(", ".join([text, *added]), seventh)
 
 
 @_for_all_members
@@ -72,7 +71,7 @@ def _with_side(phrase: str, stated: str, asked: str) -> list[str]:
     if any(side != stated for side in found):
         return []
     if asked == stated:
-        return [phrase] if found else [phrase, stated]
+        return [phrase] if found else [phrase, _NOTED.get(stated, stated)]
     is_one_sided = asked == "bilateral" and "unilateral" in phrase.lower()
     if stated == "bilateral" or is_one_sided or is_bound_to_side(phrase):
         return []
@@ -81,9 +80,11 @@ def _with_side(phrase: str, stated: str, asked: str) -> list[str]:
         if asked == OPEN and any(letter.isalpha() for letter in _NO_SITE.sub("", text)):
             text = _NO_SITE.sub("", text)
         return _rest(text, phrase)
-    return [phrase] if asked == OPEN else [phrase, asked]
+    return [phrase] if asked == OPEN else [phrase, _NOTED[asked]]
 
 
+_NOTED = {"right": "R", "left": "L", "bilateral": "b/l", OPEN: OPEN}
+"""Sides as notes write them where a phrase has none yet."""
 _NO_SITE = re.compile(r"(?:^|(?<=,))\s*(?:eyes?|sides?)\s*(?:,|$)", re.IGNORECASE)
 """What "right eye" between commas leaves when the side goes: in "glaucoma, right eye" the eye was there for the side only."""
 _ORDINALS = {"first": "1st", "second": "2nd", "third": "3rd"}

@@ -164,6 +164,12 @@ class TabularReader:
             "stem_code": None,
             "seventh_character": None,
             "inclusion_terms": inclusion_terms,
+            "includes": [
+                plain_text(note)
+                for group in groups
+                if NOTE_KINDS[group.tag] == "includes"
+                for note in group.iterfind("note")
+            ],
         }
         self._rows.append(row)
         for child in children:
@@ -177,6 +183,7 @@ class TabularReader:
                 full["long_title"] = f"{title}, {meaning}"
                 full["seventh_character"] = character
                 full["inclusion_terms"] = []
+                full["includes"] = []
                 self._rows.append(full)
 
     def _check_code(self, code: str, element: Any, parent: str | None) -> int:

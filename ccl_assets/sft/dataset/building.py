@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ccl_assets.answers.coding_format import render_coding
-from ccl_assets.evidence.knowledge_base.across_chapters import ambiguous_across
+from ccl_assets.evidence.knowledge_base.across_chapters import ACROSS_COLUMNS, ambiguous_across
+from ccl_assets.evidence.knowledge_base.benchmark_overlap import repeats_long_span
 from ccl_assets.sft.dataset.encoding import TokenCounter, masked_markdown
 from ccl_assets.sft.dataset.examples import Example, LeftOut, Rows, hashed, rows_of, user_turn
 from ccl_assets.sft.dataset.leakage import CONTAINMENT_THRESHOLD, Overlap, TestNotes
@@ -26,7 +27,7 @@ from ccl_assets.sft.recipes import Recipe
 from ccl_assets.text.section_cuts import split_by_sections
 
 TEXT_COLUMNS = ("corpus", "document_id", "text")
-PAIR_COLUMNS = ("pair_id", "code", "evidence", "tier", "source", "is_trainable")
+PAIR_COLUMNS = (*ACROSS_COLUMNS, "tier", "rank", "benchmark_overlap")
 SPAN_PROMPT = "span_coding"
 _COUNTED_TOGETHER = 256
 
@@ -218,7 +219,7 @@ def span_examples(
         titles: Title of every code of the release.
         recipe: Tiers, limits and seed.
         document_example_count: Document examples to train on; needed where the recipe limits spans per document.
-        left_out: Takes ``ambiguous_across_chapters``, ``code_not_in_release``, ``span_limit``, ``repeated``.
+        left_out: Takes ``ambiguous_across_chapters``, ``code_not_in_release``, ``repeats_test_span``, ``span_limit``, ``repeated``.
         ambiguous_pair_ids: Pairs whose text another chapter trains on for another code.
         is_silver_restricted: Some of the notes that silver phrases come from may not leave this host.
 
@@ -234,8 +235,10 @@ def span_examples(
             left_out.add("ambiguous_across_chapters", pair["pair_id"])
         elif pair["code"] not in titles:
             left_out.add("code_not_in_release", pair["pair_id"])
+        elif recipe.spans.near_test_spans == "leave_out_long" and repeats_long_span(pair):
+            left_out.add("repeats_test_span", pair["pair_id"])
         else:
-            candidates.append({key: pair[key] for key in ("pair_id", "code", "evidence", "tier")})
+            candidates.append({key: pair[key] for key in ("pair_id", "code", "evidence", "tier", "rank")})
     chosen = sample_pairs(candidates, recipe.spans, recipe.seed, document_example_count)
     if unused := len(candidates) - len(chosen):
         kept = {pair["pair_id"] for pair in chosen}

@@ -1,7 +1,8 @@
 """Choosing knowledge-base pairs under limits per code, per tier and in all.
 
-Stratified and seeded: every code is served once before any is served twice, so a tight limit thins codes' second and
-third phrases first and covers as many codes as it can. The choice depends on ids and seed, not on the order of rows.
+Stratified: every code is served once before any is served twice, so a tight limit thins codes' second and third phrases first
+and covers as many codes as it can. Of a code the best phrases are taken (``rank``: title, what most notes say, lead terms); which
+codes a limit over all of them leaves out is drawn by the seed. The choice does not depend on the order of rows.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from ccl_assets.sft.recipes import SpanMix
 def sample_pairs(
     pairs: Iterable[Mapping[str, Any]], mix: SpanMix, seed: int, document_example_count: int | None = None
 ) -> list[Mapping[str, Any]]:
-    """Choose pairs (``pair_id``, ``code``, ``tier``).
+    """Choose pairs.
 
     Args:
-        pairs: Candidates; other tiers than the mix's are ignored.
+        pairs: Candidates (``pair_id``, ``code``, ``tier``, ``rank``); other tiers than the mix's are ignored.
         mix: The limits. Under ``max_total`` each tier gives the same share of what it could give.
         seed: Another seed is another choice.
         document_example_count: What ``max_per_document_example`` is multiplied with.
@@ -36,7 +37,7 @@ def sample_pairs(
     for tier in mix.tiers:
         ranked: list[tuple[int, bytes, Mapping[str, Any]]] = []
         for code, members in by_tier_and_code[tier].items():
-            members.sort(key=lambda pair: _draw(seed, pair["pair_id"]))
+            members.sort(key=lambda pair: (pair["rank"], _draw(seed, pair["pair_id"])))
             limit = len(members)
             if (per_tier := mix.max_per_code_and_tier.get(tier)) is not None:
                 limit = min(limit, per_tier)
