@@ -13,7 +13,7 @@ from functools import reduce
 from typing import Any
 
 from ccl_assets.coding.masking_terms import common_beginning, field_phrases, masking_terms
-from ccl_assets.evidence.gold.pairs import STATED
+from ccl_assets.evidence.gold.expansions import STATED
 from ccl_assets.evidence.knowledge_base.shares import DEFAULT, MODIFIER, TITLE, Claim, owner, term_firmness
 from ccl_assets.text.default_forms import default_form
 from ccl_assets.text.note_tokens import fold_words

@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from ccl_assets.evidence.gold.pairs import STATED
+from ccl_assets.evidence.gold.expansions import STATED
 from ccl_assets.text.note_tokens import fold_words
 
 SKIPPED_WORDS = frozenset(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from ccl_assets.evidence.gold.pairs import STATED
+from ccl_assets.evidence.gold.expansions import STATED
 from ccl_assets.tables.gate import Gate, gate
 from ccl_assets.text.content_words import singular
 from ccl_assets.text.folding import fold

@@ -183,7 +183,7 @@ def _flags(
             flags[position] |= carried
         for found in find_triggers(words, begin, end, given):
             if (
-                any(in_term[found.begin : found.end])
+                all(in_term[found.begin : found.end])
                 or text[ends[found.end - 1] : ends[found.end - 1] + 2].lstrip(" ")[:1] == "["
             ):
                 continue  # part of a term, or the label of a box
@@ -197,6 +197,11 @@ def _flags(
                     direction = Direction.FORWARD  # "All negative: fever, cough"
                 for position in statement.reach(found.begin, found.end, direction):
                     flags[position] |= _BIT[status]
+                for position in range(
+                    found.begin, found.end
+                ):  # "no history of" reaches into the term "history of stroke"
+                    if in_term[position]:
+                        flags[position] |= _BIT[status]
                 if found.end == end and direction is Direction.FORWARD and _introduces(text, ends[end - 1]):
                     carried |= _BIT[status]
         if not relatives.isdisjoint(words[begin:end]):

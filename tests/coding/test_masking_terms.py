@@ -20,8 +20,8 @@ PAIRS = [
     pair("Z72.0", "Tobacco use"),
     pair("F17.200", "Tobacco use disorder, severe"),
     pair("I50.9", "Heart failure"),
-    pair("I50.20", "Heart failure, systolic", "see"),
-    pair("I50.30", "Heart failure, systolic", "see"),
+    pair("I50.20", "Heart failure, systolic", "dash_subtree"),
+    pair("I50.30", "Heart failure, systolic", "dash_subtree"),
 ]
 TITLES = {
     "E10": "Type 1 diabetes mellitus",
@@ -42,7 +42,7 @@ def system():
         ("Stroke.", ["I63.9"]),
         ("Heat stroke.", []),
         ("Heat stroke in June, a stroke in July.", ["I63.9"]),
-        ("Type 1 diabetes mellitus.", []),
+        ("Type 1 diabetes mellitus.", ["E10.9"]),
         ("Diabetes mellitus type 1.", []),
         ("Diabetes mellitus, type 1", []),
         ("Type 2 diabetes mellitus.", ["E11.9"]),

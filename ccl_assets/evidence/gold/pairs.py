@@ -35,8 +35,6 @@ EXPANSIONS = {
     "header_subtree": "the term's code is a header without a dash, or a category it says to see",
 }
 _SUREST_FIRST = tuple(EXPANSIONS)
-STATED = ("direct", "see", "default")
-"""Expansions by which a term says the code itself: it is looked up and trained on."""
 # "Conditions classifiable to C50.-" is an instruction to coders, which no note says; "vitamin B12 deficiency" is not one.
 _REFERS_TO_CODES = re.compile(
     r"(?i:classifi|categor|conditions? (?:in|listed)|listed (?:in|under)|as in|included in).*\b[A-Z]\d[0-9A-Z]"

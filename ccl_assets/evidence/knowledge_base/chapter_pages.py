@@ -15,7 +15,8 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from ccl_assets.evidence.gold.pairs import EXPANSIONS, STATED
+from ccl_assets.evidence.gold.expansions import STATED
+from ccl_assets.evidence.gold.pairs import EXPANSIONS
 from ccl_assets.evidence.knowledge_base.pairs import TIERS
 from ccl_assets.text.folding import fold
 

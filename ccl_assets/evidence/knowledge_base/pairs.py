@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from ccl_assets.evidence.gold.pairs import EXPANSIONS, STATED
+from ccl_assets.evidence.gold.expansions import STATED
+from ccl_assets.evidence.gold.pairs import EXPANSIONS
 from ccl_assets.evidence.knowledge_base.ambiguity import firmness, resolve
 from ccl_assets.evidence.knowledge_base.benchmark_overlap import BenchmarkSpans
 from ccl_assets.evidence.knowledge_base.note_counts import NoteCounts

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from ccl_assets.corpora.partitions import NOTE_SHARD
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
 from ccl_assets.evidence import checks
-from ccl_assets.evidence.gold.pairs import STATED
+from ccl_assets.evidence.gold.expansions import STATED
 from ccl_assets.evidence.silver.candidates import candidates as candidate_rows
 from ccl_assets.evidence.silver.candidates import label_noise, label_noise_table, mined_codes
 from ccl_assets.evidence.silver.extraction import ExtractionPrompt, Question, notes_to_mine, status_counts
