@@ -1,0 +1,201 @@
+"""Training of a span coder: terms counted in annotated notes, the verifier learned from notes that the counts have not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ccl_assets.linking.candidates import covered
+from ccl_assets.linking.coder import LIKENESS, NEAR, PARTS, VERIFIER, SpanCoder
+from ccl_assets.linking.likeness import Likeness, words_of
+from ccl_assets.linking.near_terms import NearTerms
+from ccl_assets.linking.read_note import ReadNote
+from ccl_assets.linking.reliability import Reliability
+from ccl_assets.linking.term_book import Match, TermBook
+from ccl_assets.linking.terms import Terms
+from ccl_assets.linking.verifier import Verifier, best_threshold
+
+_FOLDS = 8
+
+
+@dataclass(frozen=True)
+class AnnotatedText:
+    """An annotated note.
+
+    Attributes:
+        note: Its key.
+        chart: What must not be parted between folds.
+        text: The note.
+        codes: Codes given to it.
+        spans: Human spans: code and words.
+    """
+
+    note: str
+    chart: str
+    text: str = field(repr=False)
+    codes: frozenset[str]
+    spans: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A span coder and how it did on candidates that it had not seen.
+
+    Attributes:
+        coder: The coder.
+        probabilities: Of the candidates of the validation notes, or of the training notes, each judged without its own fold.
+        is_given: Whether the note has the code.
+        given_count: Codes of these notes.
+        judged_on: ``validation``, ``training`` or ``none``.
+    """
+
+    coder: SpanCoder
+    probabilities: tuple[float, ...] = ()
+    is_given: tuple[bool, ...] = ()
+    given_count: int = 0
+    judged_on: str = "none"
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    annotated: AnnotatedText
+    read: ReadNote
+    matches: list[Match]
+
+
+def train(
+    language: str,
+    pairs: Iterable[Mapping[str, Any]],
+    notes: Sequence[AnnotatedText],
+    validation: Sequence[AnnotatedText] = (),
+    *,
+    with_human: bool = True,
+    parts: frozenset[str] = PARTS,
+    release: str = "",
+) -> Trained:
+    """Train a coder.
+
+    Args:
+        language: ``en`` or ``es``.
+        pairs: Rows of ``knowledge_base/pairs``.
+        notes: Training notes; none: the stated priors hold.
+        validation: Notes that set the threshold.
+        with_human: Take the human spans of the training notes as terms.
+        parts: Parts to train.
+        release: The release whose codes the pairs have.
+    """
+    terms = Terms(language)
+    terms.add_pairs(pairs)
+    terms.drop_vague()
+    if with_human:
+        terms.add_spans((note.note, code, text) for note in notes for code, text in note.spans)
+    coder = SpanCoder(terms, Reliability.measure(terms, ()), Verifier.stated(), release=release)
+    if not notes:
+        return Trained(coder)
+    book = coder.book
+    prepared = [_prepare(coder, book, note) for note in notes]
+    whole = _fit(coder, prepared, frozenset(), parts)
+    if VERIFIER not in parts:
+        return _judged(whole, whole, validation, [], [], [])
+    rows, given, folds = _out_of_fold(coder, prepared, parts)
+    verifier = Verifier.train(np.array(rows), np.array(given)) if rows else Verifier.stated()
+    final = replace(whole, verifier=verifier)
+    return _judged(final, whole, validation, rows, given, folds)
+
+
+def _judged(
+    final: SpanCoder, whole: SpanCoder, validation: Sequence[AnnotatedText], rows: list[list[float]], given: list[bool],
+    folds: list[int],
+) -> Trained:  # fmt: skip
+    """Set the threshold and say how the coder did on what it had not seen."""
+    if validation:
+        probabilities: list[float] = []
+        is_given: list[bool] = []
+        for note in validation:
+            for found in final.rank(note.text):
+                probabilities.append(found.probability)
+                is_given.append(found.code in note.codes)
+        count = sum(len(note.codes) for note in validation)
+        on = "validation"
+    elif rows and not final.verifier.is_stated:
+        table, truth, fold = np.array(rows), np.array(given), np.array(folds)
+        held = np.zeros(len(rows))
+        for number in sorted(set(folds)):
+            judge = Verifier.train(table[fold != number], truth[fold != number])
+            held[fold == number] = judge.probabilities(table[fold == number])
+        probabilities, is_given, on = held.tolist(), list(given), "training"
+        count = int(sum(given) / 0.8)  # most codes of a note are among its candidates
+    else:
+        return Trained(final)
+    if not final.verifier.is_stated:
+        threshold = best_threshold(probabilities, is_given, count)
+        final = replace(final, verifier=replace(final.verifier, threshold=threshold))
+    return Trained(final, tuple(probabilities), tuple(is_given), count, on)
+
+
+def _prepare(coder: SpanCoder, book: TermBook, note: AnnotatedText) -> _Prepared:
+    read = coder.read(note.text)
+    return _Prepared(note, read, list(book.find(read.stems, read.statement_ends)))
+
+
+def _known(terms: Terms, hidden: frozenset[str]) -> list[frozenset[str]]:
+    """Codes that each term states, of what is known without the hidden notes."""
+    return [
+        frozenset(
+            code for code, meaning in meanings.items() if meaning.tier or not hidden.issuperset(meaning.notes)
+        )
+        for meanings in terms.meanings
+    ]
+
+
+def _fit(coder: SpanCoder, notes: Sequence[_Prepared], hidden: frozenset[str], parts: frozenset[str]) -> SpanCoder:
+    """Count terms in notes and learn from their words."""
+    terms = coder.terms
+    known = _known(terms, hidden)
+    counted = (
+        (
+            {term: flag for term, (flag, _) in covered(match for match in note.matches if known[match.term]).items()},
+            note.annotated.codes,
+        )
+        for note in notes
+    )
+    reliability = Reliability.measure(terms, counted)
+    near = likeness = None
+    if NEAR in parts:
+        keys = {
+            number: terms.keys[number]
+            for number, meanings in enumerate(terms.meanings)
+            if any(not hidden.issuperset(meaning.notes) for meaning in meanings.values())
+        }
+        near = NearTerms(keys, (note.read.stems for note in notes))
+    if LIKENESS in parts:
+        likeness = Likeness.fit([(words_of(note.read.stems), note.annotated.codes) for note in notes])
+    return replace(coder, reliability=reliability, near=near, likeness=likeness)
+
+
+def _out_of_fold(
+    coder: SpanCoder, notes: Sequence[_Prepared], parts: frozenset[str]
+) -> tuple[list[list[float]], list[bool], list[int]]:
+    """Features of the candidates of each note, from counts and terms of the other folds' notes."""
+    charts = sorted({note.annotated.chart for note in notes})
+    fold_of = {chart: place % _FOLDS for place, chart in enumerate(charts)}
+    rows: list[list[float]] = []
+    given: list[bool] = []
+    folds: list[int] = []
+    for fold in range(min(_FOLDS, len(charts))):
+        held = [note for note in notes if fold_of[note.annotated.chart] == fold]
+        others = [note for note in notes if fold_of[note.annotated.chart] != fold]
+        hidden = frozenset(note.annotated.note for note in held)
+        fitted = _fit(coder, others, hidden, parts)
+        known = _known(coder.terms, hidden)
+        for note in held:
+            matches = [match for match in note.matches if known[match.term]]
+            _, values = fitted.weigh(note.read, matches, lambda term, code: code in known[term])
+            for code, row in values.items():
+                rows.append(row)
+                given.append(code in note.annotated.codes)
+                folds.append(fold)
+    return rows, given, folds
