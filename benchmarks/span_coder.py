@@ -40,7 +40,7 @@ def pairs_of(location: str | None, home: Path) -> tuple[list[dict[str, Any]], st
     """Direct gold pairs of a release, as rows of the knowledge base."""
     release = active_release(Settings(home=home, icd_release=location), needs_gold_pairs=True, say=print)
     rows = release.gold_pairs or ()
-    return [dict(row, tier="gold", is_trainable=row["expansion"] == "direct") for row in rows], release.label
+    return [dict(row, tier="gold", is_trainable=row["expansion"] in ("direct", "see", "default")) for row in rows], release.label
 
 
 def score(

@@ -10,7 +10,8 @@ from ccl_assets.linking.terms import HUMAN, Terms
 
 # Worth of a term of the tier where no annotated note says otherwise: stated, not measured.
 STATED_WORTH = {
-    HUMAN: 0.7, "title": 0.5, "index": 0.4, "inclusion_term": 0.35, "short_form": 0.4, "silver": 0.35, "synthetic": 0.25,
+    HUMAN: 0.7, "title": 0.5, "short_form": 0.5, "index": 0.45, "default_form": 0.45, "inclusion_term": 0.4, "turned": 0.4,
+    "silver": 0.4, "synthetic": 0.3,
 }  # fmt: skip
 _TIER_WEIGHT, _TERM_WEIGHT = 2.0, 2.0
 _COVERED = 0.3  # worth of a term inside a longer one, beside its worth alone

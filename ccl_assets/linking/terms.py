@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,11 @@ from typing import Any
 from ccl_assets.linking.stems import Stems
 
 HUMAN = "human"
-TIERS = (HUMAN, "title", "index", "inclusion_term", "short_form", "silver", "synthetic")
+TIERS = (HUMAN, "title", "short_form", "index", "default_form", "inclusion_term", "turned", "silver", "synthetic")
+_OF_SOURCE = {"title": "title", "inclusion_term": "inclusion_term", "includes": "inclusion_term", "short_form": "short_form"}
+_TURNED = {"title": "index", "index": "turned", "inclusion_term": "turned"}
+_PARENTHESES = re.compile(r"\s*\([^()]*\)|\s*\[[^\[\]]*\]")
+_TAIL = re.compile(r",?\s+(?:NOS|unspecified(?: \w+)?|\w+ not specified)$|^unspecified\s+", re.IGNORECASE)
 MIN_LETTERS = 2
 _MOST_STEMS = 8
 _MOST_CODES = 12
@@ -58,11 +63,12 @@ class Terms:
             pairs: Rows with ``code``, ``evidence``, ``tier``, ``source``, ``is_trainable``.
         """
         for row in pairs:
-            if row["is_trainable"] and (key := self._key(row["evidence"])):
-                tier = tier_of(row["tier"], row["source"])
-                meaning = self._meaning(key, row["code"])
-                if not meaning.tier or TIERS.index(tier) < TIERS.index(meaning.tier):
-                    meaning.tier = tier
+            if row["is_trainable"]:
+                for form, tier in forms(row["evidence"], tier_of(row["tier"], row["source"], row.get("modifier"))).items():
+                    if key := self._key(form):
+                        meaning = self._meaning(key, row["code"])
+                        if not meaning.tier or TIERS.index(tier) < TIERS.index(meaning.tier):
+                            meaning.tier = tier
 
     def add_spans(self, spans: Iterable[tuple[str, str, str]]) -> None:
         """Take human spans of training notes.
@@ -106,11 +112,37 @@ class Terms:
         return self.meanings[number].setdefault(code, Meaning())
 
 
-def tier_of(tier: str, source: str) -> str:
-    """Tier of a term: that of its pair, gold ones by what states them."""
+def tier_of(tier: str, source: str, modifier: str | None = None) -> str:
+    """Tier of a term: that of its pair, gold ones by what states them.
+
+    Args:
+        tier: ``gold``, ``silver`` or ``synthetic``.
+        source: What states a gold pair.
+        modifier: Modifier put into an Index term, if one was.
+    """
     if tier != "gold":
         return tier
-    return source if source in {"title", "inclusion_term", "short_form"} else "index"
+    return "turned" if modifier else "default_form" if source == "default_form" else _OF_SOURCE.get(source, "index")
+
+
+def forms(evidence: str, tier: str) -> dict[str, str]:
+    """Ways a note may write a term, with the tier of each.
+
+    Words in parentheses may be missing, a tail that specifies nothing ("NOS") too, and of a term of two parts the second may stand
+    first ("Obesity, class 1"). Order and inflection of other words are the matching's work.
+    """
+    found = {evidence: tier}
+    bare = _PARENTHESES.sub("", evidence).strip()
+    found.setdefault(bare, _TURNED.get(tier, tier))
+    for form, of_form in list(found.items()):
+        short = _TAIL.sub("", form).strip()
+        if short != form:
+            found.setdefault(short, "default_form" if tier in _TURNED else of_form)
+    for form, of_form in list(found.items()):
+        if form.count(", ") == 1:
+            lead, _, modifier = form.partition(", ")
+            found.setdefault(f"{modifier} {lead}", of_form)
+    return {form: of_form for form, of_form in found.items() if form}
 
 
 def require_tiers(terms: Terms, wanted: Iterable[str]) -> None:
