@@ -67,6 +67,11 @@ class NearTerms:
             for stem in words:
                 self._terms[stem].append(number)
 
+    @property
+    def numbers(self) -> frozenset[int]:
+        """Numbers of the terms."""
+        return frozenset(self._words)
+
     def _rare(self, stem: str) -> float:
         return self.rarity.get(stem, self.unknown)
 

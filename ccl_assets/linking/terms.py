@@ -80,6 +80,12 @@ class Terms:
             if key := self._key(text):
                 self._meaning(key, code).notes[note] += 1
 
+    def put(self, key: tuple[str, ...], meanings: dict[str, Meaning]) -> None:
+        """Take a term as it was stored."""
+        self._numbers[key] = len(self.keys)
+        self.keys.append(key)
+        self.meanings.append(meanings)
+
     def tiers(self) -> Counter[str]:
         """Meanings per tier; one that notes and the release state counts for both."""
         found: Counter[str] = Counter()

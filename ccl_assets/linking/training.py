@@ -19,6 +19,7 @@ from ccl_assets.linking.terms import Terms
 from ccl_assets.linking.verifier import Verifier, best_threshold
 
 _FOLDS = 8
+_LEAST_VALIDATION = 10  # fewer say too little of a threshold
 
 
 @dataclass(frozen=True)
@@ -99,19 +100,19 @@ def train(
     prepared = [_prepare(coder, book, note) for note in notes]
     whole = _fit(coder, prepared, frozenset(), parts)
     if VERIFIER not in parts:
-        return _judged(whole, whole, validation, [], [], [])
+        return _judged(whole, validation, [], [], [])
     rows, given, folds = _out_of_fold(coder, prepared, parts)
     verifier = Verifier.train(np.array(rows), np.array(given)) if rows else Verifier.stated()
     final = replace(whole, verifier=verifier)
-    return _judged(final, whole, validation, rows, given, folds)
+    return _judged(final, validation, rows, given, folds, sum(len(note.codes) for note in notes))
 
 
 def _judged(
-    final: SpanCoder, whole: SpanCoder, validation: Sequence[AnnotatedText], rows: list[list[float]], given: list[bool],
-    folds: list[int],
+    final: SpanCoder, validation: Sequence[AnnotatedText], rows: list[list[float]], given: list[bool],
+    folds: list[int], given_count: int = 0,
 ) -> Trained:  # fmt: skip
     """Set the threshold and say how the coder did on what it had not seen."""
-    if validation:
+    if len(validation) >= _LEAST_VALIDATION:
         probabilities: list[float] = []
         is_given: list[bool] = []
         for note in validation:
@@ -127,7 +128,7 @@ def _judged(
             judge = Verifier.train(table[fold != number], truth[fold != number])
             held[fold == number] = judge.probabilities(table[fold == number])
         probabilities, is_given, on = held.tolist(), list(given), "training"
-        count = int(sum(given) / 0.8)  # most codes of a note are among its candidates
+        count = given_count
     else:
         return Trained(final)
     if not final.verifier.is_stated:

@@ -1,0 +1,62 @@
+"""Gates of linking: every tier gives terms, probabilities mean what they say, what was learned is finite."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from ccl_assets.linking.coder import SpanCoder
+from ccl_assets.tables.gate import Gate, gate
+
+MOST_CALIBRATION_ERROR = 0.05
+
+
+@gate("has_terms", "Every tier of the rung gives terms (an empty tier warns; no term at all stops).")
+def has_terms(counts: Mapping[str, int], tiers: Sequence[str]) -> Gate:
+    """Whether each tier that the rung names gives terms.
+
+    Args:
+        counts: Terms by tier, all languages together.
+        tiers: Tiers of the rung.
+    """
+    empty = [tier for tier in tiers if not counts.get(tier)]
+    return Gate(
+        "has_terms",
+        not empty,
+        "materialize the tables of these tiers, or use a rung without them",
+        {"terms": sum(counts.values()), "empty_tiers": empty},
+        is_blocking=not any(counts.values()),
+    )
+
+
+@gate("weights_finite", "All weights of the verifiers are finite numbers.")
+def weights_finite(coders: Mapping[str, SpanCoder]) -> Gate:
+    """Whether what was learned can be computed with.
+
+    Args:
+        coders: By language.
+    """
+    wrong = [
+        f"{language}: {name}"
+        for language, coder in coders.items()
+        for name, weight in zip(coder.verifier.features, coder.verifier.weights, strict=True)
+        if not math.isfinite(weight)
+    ]
+    return Gate("weights_finite", not wrong, "look for training notes without words", {"not_finite": wrong[:5]})
+
+
+@gate("calibrated", f"Stated probabilities are {MOST_CALIBRATION_ERROR:.0%} from the real shares at most (warns).")
+def calibrated(errors: Mapping[str, float]) -> Gate:
+    """Whether probabilities hold on candidates that the coder had not seen.
+
+    Args:
+        errors: Expected calibration error by language.
+    """
+    wrong = {language: round(error, 4) for language, error in errors.items() if error > MOST_CALIBRATION_ERROR}
+    return Gate(
+        "calibrated",
+        not wrong,
+        "annotate more notes like those that are coded, or read probabilities as an order only",
+        {"calibration_error": max(errors.values(), default=0.0), "over": [f"{k} {v}" for k, v in wrong.items()]},
+        is_blocking=False,
+    )
