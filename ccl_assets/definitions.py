@@ -18,6 +18,7 @@ from ccl_assets.io_managers.artifact_directory import ArtifactDirectoryIOManager
 from ccl_assets.io_managers.delta_tables import DeltaTables
 from ccl_assets.io_managers.faiss_index import FaissIndexIOManager
 from ccl_assets.io_managers.table_io_manager import TableIOManager
+from ccl_assets.linking import assets as linking
 from ccl_assets.releases.command import release_sources
 from ccl_assets.resources.corpus_paths import CorpusPaths
 from ccl_assets.resources.embedding.embedder import Embedder
@@ -45,6 +46,7 @@ defs = dg.Definitions(
             silver_assets,
             synthetic_assets,
             knowledge_base_assets,
+            linking,
             sft,
             evaluation,
         )

@@ -45,7 +45,7 @@ PROFILES = {
         synthesized_families=1,
         answer_tokens=160,
         benchmark_notes=12,
-        systems=("index_lookup", "base_cot", "sft_code_only", "scl"),
+        systems=("index_lookup", "span_coder_gold", "span_coder", "base_cot", "sft_code_only", "scl"),
         is_training_bounded=True,
     ),
     "full": Limits(),

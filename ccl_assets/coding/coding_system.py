@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from ccl_assets.coding.coder_settings import CoderSettings
 from ccl_assets.coding.prediction import CodedNote, NoteToCode
+from ccl_assets.linking.coder import SpanCoder
 from ccl_assets.resources.text_generation.requests import TextGenerator
 
 
@@ -41,6 +42,7 @@ class Ingredients:
         generator: The model, with the adapter of the system's recipe; for systems with a model.
         gold_pairs: Rows of ``gold/pairs`` of all chapters (code, evidence, source, expansion).
         settings: How the model is asked.
+        span_coders: Span coders of the system's rung, by language.
     """
 
     billable: Collection[str]
@@ -48,6 +50,7 @@ class Ingredients:
     generator: TextGenerator | None = None
     gold_pairs: Iterable[Mapping[str, Any]] | None = None
     settings: CoderSettings = field(default_factory=CoderSettings)
+    span_coders: Mapping[str, SpanCoder] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +64,7 @@ class SystemDescription:
         build: Makes it.
         prompt: Prompt template; ``None`` for systems without a model.
         recipe: Recipe whose adapter the model carries; ``None``: no adapter.
+        rung: Rung of the ladder whose span coders it uses; ``None``: none.
         needs_gold_pairs: Whether it looks up gold pairs.
         needs_human_evidence: Whether it is shown human-marked spans, so that its scores are an upper bound only.
     """
@@ -71,6 +75,7 @@ class SystemDescription:
     build: Callable[[SystemDescription, Ingredients], CodingSystem]
     prompt: str | None = None
     recipe: str | None = None
+    rung: str | None = None
     needs_gold_pairs: bool = False
     needs_human_evidence: bool = False
 

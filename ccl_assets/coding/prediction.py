@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from ccl_assets.answers.coding_format import CodeEntry, parse_coding
 from ccl_assets.coding.code_repair import CodeRepair
@@ -22,7 +22,8 @@ class PredictedCode(TypedDict):
     Offsets are end-exclusive code points of the raw note. ``evidence`` is the note's own wording where it was found,
     the quote as given where it was not (``ungrounded``), ``None`` where there was none (``none``). ``confidence`` is between 0
     and 1: the probability that the model gave the tokens of the code, or the share of its runs that had the code; ``None`` where
-    unknown. ``repaired_from`` is the invalid code (normalized) that the model wrote where ``code`` replaces it.
+    unknown. ``places`` are all places where the note says it, as far as the system knows, and ``why`` what speaks for the code, in
+    words for a reader. ``repaired_from`` is the invalid code (normalized) that the model wrote where ``code`` replaces it.
     """
 
     code: str
@@ -33,6 +34,15 @@ class PredictedCode(TypedDict):
     evidence_status: str
     confidence: float | None
     repaired_from: str | None
+    places: NotRequired[list[Place]]
+    why: NotRequired[str | None]
+
+
+class Place(TypedDict):
+    """A place in a note: end-exclusive code points."""
+
+    begin: int
+    end: int
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """Assets of evaluation: each system's predictions and scores, and the report over all systems."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
-from ccl_assets.coding.partitions import ADAPTER_OF_SYSTEM, SYSTEM
+from ccl_assets.coding.partitions import ADAPTER_OF_SYSTEM, CODER_OF_SYSTEM, SYSTEM
 from ccl_assets.coding.systems import SYSTEMS, CoderSettings, Ingredients, build_system, system_modules
 from ccl_assets.corpora.tables import CODE_COUNTS, DOCUMENTS, EVIDENCE, LABELS
 from ccl_assets.evaluation import checks
@@ -24,6 +25,7 @@ from ccl_assets.lakehouse.artifact_asset import artifact_asset
 from ccl_assets.lakehouse.llm_step import LLM_POOL, LLM_RETRY
 from ccl_assets.lakehouse.pace import Pace
 from ccl_assets.lakehouse.table_asset import ALL, Input, TableResult, inputs, table_asset
+from ccl_assets.linking.assets import CODER_KEY
 from ccl_assets.resources.models.language_models import LanguageModels
 from ccl_assets.resources.settings import settings
 from ccl_assets.sft.assets import ADAPTER_KEY
@@ -49,12 +51,13 @@ REPORT_KEY = dg.AssetKey(["eval", "report"])
     gates=(checks.every_document_predicted, checks.codes_valid,),
     ins={
         **inputs(
-            codes=Input(CODES, columns=("code", "long_title", "is_billable")),
+            codes=Input(CODES, columns=("release", "code", "long_title", "is_billable")),
             documents=Input(DOCUMENTS, ALL, where=_BENCHMARKS), labels=Input(LABELS, ALL, ("corpus", "chart_id")),
             evidence=Input(EVIDENCE, ALL, ("corpus", "document_id", "begin", "end", "evidence_text")),
             gold=Input(GOLD_PAIRS, ALL, ("code", "evidence", "source", "expansion", "modifier")),
         ),
         "adapter": dg.AssetIn(key=ADAPTER_KEY, partition_mapping=ADAPTER_OF_SYSTEM),
+        "coder": dg.AssetIn(key=CODER_KEY, partition_mapping=CODER_OF_SYSTEM),
     },
     partitions_def=SYSTEM,
     pool=LLM_POOL,
@@ -69,6 +72,7 @@ def predictions(
     evidence: pa.Table,
     gold: pa.Table,
     adapter: Path | None,
+    coder: Path | None,
 ) -> TableResult:
     """Code the notes of every benchmark that has labels."""
     from ccl_assets.sft.adapter.directory import adapter_name
@@ -95,6 +99,10 @@ def predictions(
             repair_codes=_SETTINGS.repair_codes,
         ),
     )
+    if coder is not None:
+        from ccl_assets.linking.coder_folder import read_folder
+
+        ingredients = replace(ingredients, span_coders=read_folder(coder, codes["release"][0].as_py()))
     model = generator.model_name if generator is not None else None
     rows = []
     pace = Pace("notes coded", len(notes), context.log.info)

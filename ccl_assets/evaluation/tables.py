@@ -5,6 +5,7 @@ import pyarrow as pa
 from ccl_assets.corpora.tables import CHART_COLUMN, CORPUS_COLUMN, DOCUMENT_COLUMN
 from ccl_assets.tables.contract import BOOLEAN, INTEGER, REAL, STRING, STRINGS, Column, TableContract
 
+PLACE = pa.struct([pa.field("begin", pa.int32(), nullable=False), pa.field("end", pa.int32(), nullable=False)])
 PREDICTED_CODES = pa.list_(
     pa.field(
         "element",
@@ -18,6 +19,8 @@ PREDICTED_CODES = pa.list_(
                 pa.field("evidence_status", pa.string(), nullable=False),
                 pa.field("confidence", pa.float64()),
                 pa.field("repaired_from", pa.string()),
+                pa.field("places", pa.list_(pa.field("element", PLACE, nullable=False))),
+                pa.field("why", pa.string()),
             ]
         ),
         nullable=False,
@@ -40,7 +43,8 @@ PREDICTIONS = TableContract(
             PREDICTED_CODES,
             "Distinct codes in the order given: `is_valid` (billable in the release), quoted evidence with offsets, "
             "`evidence_status` (`verbatim`, `repaired`, `ungrounded`, `none`), `confidence` (probability of the code's tokens, or "
-            "share of runs that gave it), `repaired_from` (the invalid code as written, where it was replaced).",
+            "share of runs that gave it, or calibrated), `repaired_from` (the invalid code as written, where it was replaced), `places` "
+            "(all that are known), `why` (what speaks for it).",
         ),
         Column("problems", STRINGS, "What the parser had to say of the output, one reason code each."),
         Column("prompt_token_count", INTEGER, "Tokens read, 0 for systems without a model."),

@@ -45,6 +45,7 @@ _GROUPS = {
     "silver": Group("4_silver", "3.3", "S3.SS3", "naming.md"),
     "synthetic": Group("5_synthetic", "3.3", "S3.SS3", "choosing_an_encoder.md"),
     "knowledge_base": Group("6_knowledge_base", "3.3", "S3.SS3", "naming.md"),
+    "linking": Group("7_linking", "3.2", "S3.SS2", "decisions.md"),
     "sft": Group("7_sft", "3.2", "S3.SS2", "decisions.md"),
     "eval": Group("8_eval", "4", "S4", "decisions.md"),
 }

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
 from ccl_assets.evidence.tables import KNOWLEDGE_BASE_PAIRS
-from ccl_assets.icd.tables import CODES
+from ccl_assets.icd.tables import BILLABLE_TITLES
 from ccl_assets.lakehouse.artifact_asset import artifact_asset
 from ccl_assets.lakehouse.table_asset import ALL, Input, check_result, inputs, stop_if_failed
 from ccl_assets.linking import checks
@@ -30,7 +30,7 @@ _SETTINGS = settings()
     "and a verifier on features that a person can read, for each language of the training notes. Learned from training splits; "
     "validation notes set the threshold. JSON and arrays, with a card.",
     ins=inputs(
-        codes=Input(CODES, columns=("release", "code", "long_title", "is_billable")),
+        codes=Input(BILLABLE_TITLES, columns=("release", "code", "long_title")),
         documents=Input(
             DOCUMENTS, ALL, ("corpus", "document_id", "chart_id", "split", "text"), where={"split": ("train", "val")}
         ),
@@ -95,8 +95,7 @@ def coder(
     made = _SETTINGS.artifacts / "linking" / "work" / rung
     shutil.rmtree(made, ignore_errors=True)
     titles = dict(zip(codes["code"].to_pylist(), codes["long_title"].to_pylist(), strict=True))
-    billable = frozenset(codes.filter(codes["is_billable"])["code"].to_pylist())
-    write_folder(made, coders, ReleaseCodes(release, titles, billable))
+    write_folder(made, coders, ReleaseCodes(release, titles))
     text = card(rung, trained)
     (made / "README.md").write_text(text, encoding="utf-8")
     _take_place(made, folder)

@@ -21,13 +21,11 @@ class ReleaseCodes:
 
     Attributes:
         label: Its label.
-        titles: Title by code, headers included.
-        billable: Codes that may be submitted.
+        titles: Title of each code that may be assigned.
     """
 
     label: str
     titles: Mapping[str, str]
-    billable: frozenset[str]
 
 
 def write_folder(folder: Path, coders: Mapping[str, SpanCoder], codes: ReleaseCodes) -> None:
@@ -35,9 +33,7 @@ def write_folder(folder: Path, coders: Mapping[str, SpanCoder], codes: ReleaseCo
     folder.mkdir(parents=True, exist_ok=True)
     for language, coder in coders.items():
         write(coder, folder / language)
-    content = json.dumps(
-        {"label": codes.label, "titles": dict(codes.titles), "billable": sorted(codes.billable)}, ensure_ascii=False
-    )
+    content = json.dumps({"label": codes.label, "titles": dict(codes.titles)}, ensure_ascii=False)
     with (folder / _CODES).open("wb") as raw, gzip.GzipFile("", "wb", 1, raw, 0) as file:
         file.write(content.encode())
 
@@ -72,4 +68,4 @@ def read_codes(folder: Path) -> ReleaseCodes:
         raise UnreadableCoderError(
             f"{folder} holds no codes ({type(error).__name__}): materialize linking/coder again"
         ) from None
-    return ReleaseCodes(stored["label"], stored["titles"], frozenset(stored["billable"]))
+    return ReleaseCodes(stored["label"], stored["titles"])

@@ -97,6 +97,9 @@ def _refresh(chosen: Settings, selection: Selection, tags: Sequence[str]) -> int
         if chosen.limits.systems is not None:
             recipes = list(dict.fromkeys(recipe for name in chosen.limits.systems if (recipe := SYSTEMS[name].recipe)))
             partitions |= {f"sft/{asset}": recipes for asset in ("dataset", "adapter")}
+            partitions["linking/coder"] = list(
+                dict.fromkeys(rung for name in chosen.limits.systems if (rung := SYSTEMS[name].rung))
+            )
             partitions |= {f"eval/{table}": list(chosen.limits.systems) for table in ("predictions", "scores")}
         stored = StoredPartitions(DeltaTables(chosen.lakehouse), CONTRACTS, chosen.artifacts)
         outcome = frontier.refresh(

@@ -55,4 +55,6 @@ def build_system(name: str, ingredients: Ingredients) -> CodingSystem:
         raise ValueError(f"system {name!r} needs a generator")
     if system.needs_gold_pairs and ingredients.gold_pairs is None:
         raise ValueError(f"system {name!r} needs gold_pairs")
+    if system.rung is not None and not ingredients.span_coders:
+        raise ValueError(f"system {name!r} needs span_coders")
     return system.build(system, ingredients)
