@@ -40,7 +40,9 @@ def pairs_of(location: str | None, home: Path) -> tuple[list[dict[str, Any]], st
     """Direct gold pairs of a release, as rows of the knowledge base."""
     release = active_release(Settings(home=home, icd_release=location), needs_gold_pairs=True, say=print)
     rows = release.gold_pairs or ()
-    return [dict(row, tier="gold", is_trainable=row["expansion"] in ("direct", "see", "default")) for row in rows], release.label
+    return [
+        dict(row, tier="gold", is_trainable=row["expansion"] in ("direct", "see", "default")) for row in rows
+    ], release.label
 
 
 def score(
@@ -85,7 +87,9 @@ def show(name: str, figures: Mapping[str, float], note: str = "") -> None:
     print(f"  {name:44}{cells}  {note}", flush=True)
 
 
-def held_out(name: str, language: str, pairs: list[dict[str, Any]], training: Any, notes: Any, space: bool) -> SpanCoder:
+def held_out(
+    name: str, language: str, pairs: list[dict[str, Any]], training: Any, notes: Any, space: bool
+) -> SpanCoder:
     """Train on some notes, score on others, with all parts and without some."""
     begun = time.process_time()
     trained = train(language, pairs, training)

@@ -104,5 +104,8 @@ def build_span_coding(description: SystemDescription, ingredients: Ingredients) 
 
 def build_unverified(description: SystemDescription, ingredients: Ingredients) -> SpanCoding:
     """Make a system of the coders without their verifiers: stated priors and asserted terms only."""
-    coders = {language: coder.without("verifier", "near", "likeness") for language, coder in (ingredients.span_coders or {}).items()}
+    coders = {
+        language: coder.without("verifier", "near", "likeness")
+        for language, coder in (ingredients.span_coders or {}).items()
+    }
     return SpanCoding(description.name, coders, ingredients.billable)

@@ -120,7 +120,11 @@ def candidates(
             candidate = of(code)
             candidate.near_count += 1
             if match.share * worth > candidate.near:
-                candidate.near, candidate.near_share, candidate.near_reliability = match.share * worth, match.share, worth
+                candidate.near, candidate.near_share, candidate.near_reliability = (
+                    match.share * worth,
+                    match.share,
+                    worth,
+                )
                 candidate.near_words, candidate.near_term = match.word_count, match.term
                 candidate.near_place = (match.first, match.last)
     for candidate in found.values():

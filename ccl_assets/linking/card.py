@@ -21,7 +21,11 @@ def figures(trained: Trained) -> dict[str, float | int | str]:
         **{f"terms_{tier}": count for tier, count in sorted(coder.terms.tiers().items())},
     }
     if trained.probabilities:
-        kept = [given for p, given in zip(trained.probabilities, trained.is_given, strict=True) if p >= coder.verifier.threshold]
+        kept = [
+            given
+            for p, given in zip(trained.probabilities, trained.is_given, strict=True)
+            if p >= coder.verifier.threshold
+        ]
         found["calibration_error"] = round(calibration_error(bins), 4)
         found["micro_f1"] = round(2 * sum(kept) / max(1, len(kept) + trained.given_count), 4)
         found["taken_unread_at_95"] = round(share_at_precision(trained.probabilities, trained.is_given), 4)
@@ -46,5 +50,7 @@ def card(rung: str, trained: Mapping[str, Trained]) -> str:
         lines += [f"| {name} | {value} |" for name, value in figures(one).items()]
         lines += ["", "| feature | weight on a standard deviation |", "|---|---|"]
         weights = zip(one.coder.verifier.features, one.coder.verifier.weights, strict=True)
-        lines += [f"| {name} | {weight:+.3f} |" for name, weight in sorted(weights, key=lambda pair: -abs(pair[1])) if weight]
+        lines += [
+            f"| {name} | {weight:+.3f} |" for name, weight in sorted(weights, key=lambda pair: -abs(pair[1])) if weight
+        ]
     return "\n".join(lines) + "\n"

@@ -114,7 +114,12 @@ class Likeness:
             else []
         )
         return cls(
-            stored["words"].tolist(), postings, stored["rarity"], stored["codes"].tolist(), stored["dual"], stored["share"]
+            stored["words"].tolist(),
+            postings,
+            stored["rarity"],
+            stored["codes"].tolist(),
+            stored["dual"],
+            stored["share"],
         )
 
 
@@ -125,5 +130,3 @@ def _vector(found: Mapping[str, int], number: Mapping[str, int], rarity: Floats)
             vector[place] = (1 + math.log(count)) * rarity[place]
     norm = float(np.linalg.norm(vector))
     return vector / norm if norm else vector
-
-

@@ -42,9 +42,7 @@ class Reliability:
     note_count: int = 0
 
     @classmethod
-    def measure(
-        cls, terms: Terms, notes: Iterable[tuple[Mapping[int, bool], frozenset[str]]]
-    ) -> Reliability:
+    def measure(cls, terms: Terms, notes: Iterable[tuple[Mapping[int, bool], frozenset[str]]]) -> Reliability:
         """Count.
 
         Args:

@@ -36,7 +36,9 @@ def write(coder: SpanCoder, folder: Path) -> None:
     made = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir(parents=True)
-    human = sorted({note for meanings in coder.terms.meanings for meaning in meanings.values() for note in meaning.notes})
+    human = sorted(
+        {note for meanings in coder.terms.meanings for meaning in meanings.values() for note in meaning.notes}
+    )
     number = {note: place for place, note in enumerate(human)}
     terms = [
         [" ".join(key), [[code, m.tier, sorted((number[note], count) for note, count in m.notes.items())] for code, m in of.items()]]
@@ -96,7 +98,10 @@ def read(folder: Path, release: str | None = None) -> SpanCoder:
     for text, meanings in stored_terms:
         terms.put(
             tuple(text.split(" ")),
-            {code: Meaning(tier, Counter({str(note): count for note, count in notes})) for code, tier, notes in meanings},
+            {
+                code: Meaning(tier, Counter({str(note): count for note, count in notes}))
+                for code, tier, notes in meanings
+            },
         )
     reliability = Reliability(
         {term: Counts(notes, held) for term, notes, held in stored_counts},

@@ -58,9 +58,7 @@ class TermBook:
             if node is not None:
                 yield from self._walk(node, stems, first, first, statement_ends[first], 0)
 
-    def _walk(
-        self, node: dict, stems: Sequence[str], first: int, last: int, end: int, skipped: int
-    ) -> Iterator[Match]:
+    def _walk(self, node: dict, stems: Sequence[str], first: int, last: int, end: int, skipped: int) -> Iterator[Match]:
         term = node.get("")
         if term is not None:
             yield Match(term, first, last, skipped)

@@ -12,7 +12,12 @@ from ccl_assets.linking.stems import Stems
 
 HUMAN = "human"
 TIERS = (HUMAN, "title", "short_form", "index", "default_form", "inclusion_term", "turned", "silver", "synthetic")
-_OF_SOURCE = {"title": "title", "inclusion_term": "inclusion_term", "includes": "inclusion_term", "short_form": "short_form"}
+_OF_SOURCE = {
+    "title": "title",
+    "inclusion_term": "inclusion_term",
+    "includes": "inclusion_term",
+    "short_form": "short_form",
+}
 _TURNED = {"title": "index", "index": "turned", "inclusion_term": "turned"}
 _PARENTHESES = re.compile(r"\s*\([^()]*\)|\s*\[[^\[\]]*\]")
 _TAIL = re.compile(r",?\s+(?:NOS|unspecified(?: \w+)?|\w+ not specified)$|^unspecified\s+", re.IGNORECASE)
@@ -64,7 +69,9 @@ class Terms:
         """
         for row in pairs:
             if row["is_trainable"]:
-                for form, tier in forms(row["evidence"], tier_of(row["tier"], row["source"], row.get("modifier"))).items():
+                for form, tier in forms(
+                    row["evidence"], tier_of(row["tier"], row["source"], row.get("modifier"))
+                ).items():
                     if key := self._key(form):
                         meaning = self._meaning(key, row["code"])
                         if not meaning.tier or TIERS.index(tier) < TIERS.index(meaning.tier):

@@ -145,9 +145,7 @@ def _prepare(coder: SpanCoder, book: TermBook, note: AnnotatedText) -> _Prepared
 def _known(terms: Terms, hidden: frozenset[str]) -> list[frozenset[str]]:
     """Codes that each term states, of what is known without the hidden notes."""
     return [
-        frozenset(
-            code for code, meaning in meanings.items() if meaning.tier or not hidden.issuperset(meaning.notes)
-        )
+        frozenset(code for code, meaning in meanings.items() if meaning.tier or not hidden.issuperset(meaning.notes))
         for meanings in terms.meanings
     ]
 
