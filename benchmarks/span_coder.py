@@ -26,8 +26,6 @@ from ccl_assets.linking.training import AnnotatedText, train
 from ccl_assets.resources.corpus_paths import CorpusPaths
 from ccl_assets.resources.settings import Settings
 
-_PARTS = {"dictionary": ("verifier", "near", "likeness"), "all": ()}
-
 
 def texts(corpus: str, paths: CorpusPaths, splits: Sequence[str]) -> list[AnnotatedText]:
     """Annotated notes of some splits."""
@@ -106,7 +104,10 @@ def held_out(
     return coder
 
 
-def cross_validated(name: str, language: str, pairs: list[dict[str, Any]], notes: Sequence[AnnotatedText], more: Sequence[AnnotatedText], folds: int = 5) -> None:  # fmt: skip
+def cross_validated(
+    name: str, language: str, pairs: list[dict[str, Any]], notes: Sequence[AnnotatedText],
+    more: Sequence[AnnotatedText], folds: int = 5,
+) -> None:  # fmt: skip
     """Score notes by coders trained on the others, and on further notes."""
     ranked: dict[str, tuple[list[FoundCode], float]] = {}
     for fold in range(folds):
@@ -136,7 +137,8 @@ def main() -> int:
         if f"codiesp_{language}" in chosen.only:
             paths = CorpusPaths(codiesp=chosen.corpora / "codiesp_v4", codiesp_language=language)
             given = pairs if language == "en" else []
-            held_out(f"CodiEsp dev {language}", language, given, texts("codiesp", paths, ("train",)), texts("codiesp", paths, ("val",)), False)  # fmt: skip
+            training, validation = (texts("codiesp", paths, (split,)) for split in ("train", "val"))
+            held_out(f"CodiEsp dev {language}", language, given, training, validation, False)
     if "aci" in chosen.only:
         paths = CorpusPaths(aci_bench=chosen.corpora / "aci_bench", aci_labels=chosen.corpora / "aci_labels")
         notes = texts("aci_bench", paths, ("train", "val"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ Floats = NDArray[np.float32]
 def words_of(stems: Sequence[str]) -> Counter[str]:
     """Stems of a note and pairs of neighbours, with how often."""
     kept = [stem for stem in stems if stem]
-    return Counter([*kept, *(f"{one} {two}" for one, two in zip(kept, kept[1:], strict=False))])
+    return Counter([*kept, *(f"{one} {two}" for one, two in pairwise(kept))])
 
 
 class Likeness:

@@ -41,7 +41,10 @@ def write(coder: SpanCoder, folder: Path) -> None:
     )
     number = {note: place for place, note in enumerate(human)}
     terms = [
-        [" ".join(key), [[code, m.tier, sorted((number[note], count) for note, count in m.notes.items())] for code, m in of.items()]]
+        [
+            " ".join(key),
+            [[code, m.tier, sorted((number[n], count) for n, count in m.notes.items())] for code, m in of.items()],
+        ]
         for key, of in zip(coder.terms.keys, coder.terms.meanings, strict=True)
     ]  # fmt: skip
     _write_gz(made / _TERMS, terms)

@@ -192,7 +192,7 @@ def _out_of_fold(
         known = _known(coder.terms, hidden)
         for note in held:
             matches = [match for match in note.matches if known[match.term]]
-            _, values = fitted.weigh(note.read, matches, lambda term, code: code in known[term])
+            _, values = fitted.weigh(note.read, matches, lambda term, code, of=known: code in of[term])
             for code, row in values.items():
                 rows.append(row)
                 given.append(code in note.annotated.codes)

@@ -12,9 +12,11 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
-from ccl_assets.coding.command.note_file import read_note
+from ccl_assets.coding.command.note_file import NoteError, read_note
+from ccl_assets.coding.command.note_names import is_batch, note_names
 from ccl_assets.coding.encounter_setting import DEFAULT_SETTING, Setting
 from ccl_assets.coding.prediction import CodedNote, NoteToCode
 from ccl_assets.coding.systems import SYSTEMS, CoderSettings, CodingSystem, Ingredients, build_system
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
     from ccl_assets.coding.active_release import ActiveRelease
     from ccl_assets.resources.text_generation.requests import Completion, GenerationRequest, TextGenerator
 
-_DEFAULT, _WITHOUT_MODEL = "scl", "index_lookup"
+_WITH_MODEL, _DEFAULT = "scl", "span_coder"
+
+
+_REPORTED = 20  # notes between two lines of progress
 
 
 class BadOptionError(ValueError):
@@ -66,9 +71,16 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"systems:\n{systems}\n\nSettings are those of the project (CCL_HOME, CCL_MODEL, CCL_BACKEND, ...).",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("note", metavar="NOTE.txt", help="the note, in UTF-8; - for standard input")
     parser.add_argument(
-        "--system", help=f"who codes; {_DEFAULT} if its adapter is there, else {_WITHOUT_MODEL}", metavar="NAME"
+        "note",
+        nargs="+",
+        metavar="NOTE.txt",
+        help="the note, in UTF-8; - for standard input. Several, or a folder of .txt files, give JSON lines",
+    )
+    parser.add_argument(
+        "--system",
+        help=f"who codes; {_DEFAULT}, or {_WITH_MODEL} if its adapter of another model than the packaged one is there",
+        metavar="NAME",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -108,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(given: argparse.Namespace, chosen: Settings) -> int:
     from ccl_assets.coding.active_release import active_release
+    from ccl_assets.coding.command.coders import span_coders
     from ccl_assets.coding.command.fhir import check_encounter_id, check_patient_id
     from ccl_assets.resources.models.small_language_model import PACKAGED
 
@@ -122,11 +135,19 @@ def _run(given: argparse.Namespace, chosen: Settings) -> int:
             raise BadOptionError("--encounter goes with --fhir")
         check_encounter_id(given.encounter)
     day = _day(given.date)
-    text = read_note(given.note)
+    batch = is_batch(given.note)
+    if batch and given.fhir:
+        raise BadOptionError("--fhir takes one note")
+    names = note_names(given.note)
+    text = "" if batch else read_note(names[0])
     description = SYSTEMS[name]
     if not description.needs_model and (given.constrain or given.repair):
         complain(f"system {name} asks no model, so --constrain and --repair change nothing")
-    release = active_release(chosen, description.needs_gold_pairs, complain, day)
+    coders = None
+    if description.rung is not None:
+        coders, release = span_coders(chosen, description.rung, complain, day)
+    else:
+        release = active_release(chosen, description.needs_gold_pairs, complain, day)
     _warn_of_another_release(release.label, day)
     generator = _NotingErrors(_generator(chosen, adapter)) if description.needs_model else None
     ingredients = Ingredients(
@@ -135,12 +156,15 @@ def _run(given: argparse.Namespace, chosen: Settings) -> int:
         generator=cast("TextGenerator | None", generator),
         gold_pairs=release.gold_pairs,
         settings=_coder_settings(given, chosen),
+        span_coders=coders,
     )
     system = build_system(name, ingredients)
     if generator is not None and chosen.model == PACKAGED:
         complain(
-            f"the packaged model only shows that everything runs: for codes of use set CCL_MODEL, or --system {_WITHOUT_MODEL}"
+            f"the packaged model only shows that everything runs: for codes of use set CCL_MODEL, or --system {_DEFAULT}"
         )
+    if batch:
+        return _run_batch(system, names, release, given, name, generator)
     coded = _code(system, NoteToCode("note", text, is_restricted=not given.open, setting=Setting(given.setting)))
     failures = generator.errors if generator else []
     if generator and failures and not generator.answer_count:
@@ -181,21 +205,47 @@ def _warn_of_another_release(label: str, day: date | None) -> None:
     )
 
 
+def _run_batch(
+    system: CodingSystem, names: Sequence[str], release: ActiveRelease, given: argparse.Namespace, name: str,
+    generator: _NotingErrors | None,
+) -> int:  # fmt: skip
+    """Code notes one after the other, a line of JSON each; one that cannot be read or coded is named, and the others go on."""
+    from ccl_assets.coding.command.printed_codes import as_json
+
+    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    started, wrong = perf_counter(), 0
+    for number, note_name in enumerate(names, start=1):
+        try:
+            note = NoteToCode("note", read_note(note_name), not given.open, setting=Setting(given.setting))
+            coded = _code(system, note)
+        except (NoteError, CodingFailedError) as error:
+            complain(str(error))
+            wrong += 1
+            continue
+        model = generator.model_name if generator else None
+        line = {"note": note_name, **as_json(coded, release, name, model)}
+        print(json.dumps(line, ensure_ascii=False), flush=True)
+        if number % _REPORTED == 0 or number == len(names):
+            complain(f"{number} of {len(names)} notes, {number / (perf_counter() - started):.1f} a second")
+    if generator is not None and generator.errors:
+        complain(f"{len(generator.errors)} answers are missing: {generator.errors[0]}")
+        return FAILED
+    return FAILED if wrong else OK
+
+
 def _system(asked: str | None, chosen: Settings) -> str:
     """The system to use: the one asked for, else the best there is."""
     if asked is None:
-        if _is_trained(chosen.adapters / _DEFAULT):
-            return _DEFAULT
-        complain(
-            f"system {_DEFAULT} has no adapter yet, so {_WITHOUT_MODEL} codes: it finds terms of the release, no more"
-        )
-        return _WITHOUT_MODEL
+        from ccl_assets.resources.models.small_language_model import PACKAGED
+
+        is_trained = chosen.model != PACKAGED and _is_trained(chosen.adapters / _WITH_MODEL)
+        return _WITH_MODEL if is_trained else _DEFAULT
     if asked not in SYSTEMS:
         raise BadOptionError(f"there is no system {asked!r}; there are {', '.join(SYSTEMS)}")
     if SYSTEMS[asked].needs_human_evidence:
         raise BadOptionError(
             f"system {asked} is shown the spans that people marked, and a plain note has none; it exists for evaluation. "
-            f"Take {SYSTEMS[asked].recipe}"
+            f"Take {SYSTEMS[asked].recipe or _DEFAULT}"
         )
     return asked
 
@@ -209,7 +259,7 @@ def _adapter(name: str, chosen: Settings) -> Path | None:
     if not _is_trained(directory):
         raise BadOptionError(
             f"system {name} needs the adapter of recipe {recipe}, and {directory} holds none: materialize sft/adapter, partition "
-            f"{recipe} (`make run`, or `make ui`), set CCL_HOME to where it is, or take --system {_WITHOUT_MODEL}"
+            f"{recipe} (`make run`, or `make ui`), set CCL_HOME to where it is, or take --system {_DEFAULT}"
         )
     return directory
 

@@ -53,6 +53,8 @@ def as_json(coded: CodedNote, release: ActiveRelease, system: str, model: str | 
                 "evidence_status": prediction["evidence_status"],
                 "confidence": prediction.get("confidence"),
                 "repaired_from": prediction.get("repaired_from"),
+                "places": list(prediction.get("places") or ()),
+                "why": prediction.get("why"),
                 "remarks": remarks(prediction, release),
             }
             for prediction in coded.predictions
