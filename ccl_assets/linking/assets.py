@@ -52,7 +52,7 @@ def coder(
 ) -> Iterator[Any]:
     """Train the coders of a rung."""
     from ccl_assets.lakehouse.plots import as_markdown, line_plot
-    from ccl_assets.linking.annotated_texts import annotated_texts
+    from ccl_assets.linking.annotated_texts import NoLabelsError, annotated_texts, require_labels
     from ccl_assets.linking.calibration import calibration_error
     from ccl_assets.linking.card import bins_of, card, figures
     from ccl_assets.linking.coder import pair_rows
@@ -67,7 +67,13 @@ def coder(
     release = codes["release"][0].as_py()
     split_of = {f"{row['corpus']}/{row['document_id']}": row["split"] for row in documents.to_pylist()}
     notes = defaultdict(list)
-    for note in annotated_texts(documents.to_pylist(), labels.to_pylist(), evidence.to_pylist()):
+    texts = annotated_texts(documents.to_pylist(), labels.to_pylist(), evidence.to_pylist())
+    for corpus, count in Counter(key.split("/")[0] for key, split in split_of.items() if split == "train").items():
+        try:
+            require_labels(corpus, count, texts)
+        except NoLabelsError as error:
+            context.log.warning(f"nothing is learned from it: {error}")
+    for note in texts:
         notes[language_of(tokenize(note.text)), split_of[note.note]].append(note)
     trained: dict[str, Trained] = {}
     for language in ("en", *(["es"] if notes["es", "train"] else [])):
@@ -103,9 +109,9 @@ def coder(
         f"{language}_{name}": value for language, one in trained.items() for name, value in figures(one).items()
     }
     metadata["card"] = dg.MetadataValue.md(text)
-    for language, one in trained.items():
-        if one.probabilities:
-            points = [(found.stated, found.right) for found in bins_of(one)]
+    for language, learned in trained.items():
+        if learned.probabilities:
+            points = [(found.stated, found.right) for found in bins_of(learned)]
             png = line_plot(
                 f"Reliability, {language}", "stated probability", {"real share": points, "as stated": [(0, 0), (1, 1)]}
             )
