@@ -10,7 +10,7 @@ from ccl_assets.linking.near_terms import NearTerms
 from ccl_assets.linking.read_note import ReadNote
 from ccl_assets.linking.reliability import Reliability
 from ccl_assets.linking.term_book import Match, longest
-from ccl_assets.linking.terms import HUMAN, Terms
+from ccl_assets.linking.terms import Terms
 from ccl_assets.text.assertions import Assertion
 
 
@@ -109,14 +109,14 @@ def candidates(
         places = tuple((match.first, match.last) for match in of_term)
         for code, meaning in terms.meanings[term].items():
             if is_stated(term, code):
-                tier = meaning.tier or HUMAN
+                tier = meaning.best_tier
                 worth = reliability.of(term, code, tier, is_covered)
                 of(code).said.append(Said(term, tier, worth, is_covered, places))
     for match in near.find(note) if near is not None else ():
         for code, meaning in terms.meanings[match.term].items():
             if not is_stated(match.term, code):
                 continue
-            worth = reliability.of(match.term, code, meaning.tier or HUMAN, False)
+            worth = reliability.of(match.term, code, meaning.best_tier, False)
             candidate = of(code)
             candidate.near_count += 1
             if match.share * worth > candidate.near:

@@ -42,8 +42,9 @@ def card(rung: str, trained: Mapping[str, Trained]) -> str:
     lines = [
         f"# Span coder, rung `{rung}`",
         "",
-        "Terms looked up in notes by their stems, weighed by how often they carried their code in training notes, kept or",
-        "dropped by a logistic regression on the features below. It holds words of its training notes: where these are restricted, so is it.",
+        "Terms looked up in notes by their stems, weighed by how often they carried their code in training notes,",
+        "kept or dropped by a logistic regression on the features below. It holds words of its training",
+        "notes: where these are restricted, so is it.",
     ]
     for language, one in trained.items():
         lines += ["", f"## {language}", "", "| figure | value |", "|---|---|"]

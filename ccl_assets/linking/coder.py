@@ -14,7 +14,7 @@ from ccl_assets.linking.near_terms import NearTerms
 from ccl_assets.linking.read_note import ReadNote, read_note
 from ccl_assets.linking.reliability import Reliability
 from ccl_assets.linking.term_book import Match, TermBook
-from ccl_assets.linking.terms import HUMAN, Terms
+from ccl_assets.linking.terms import Terms
 from ccl_assets.linking.verifier import Verifier
 
 NEAR = "near"
@@ -122,7 +122,7 @@ class SpanCoder:
             probability,
             note.offsets(*candidate.place),
             tuple(sorted(note.offsets(*place) for place in places)),
-            self.terms.meanings[best][candidate.code].tier or HUMAN,
+            self.terms.meanings[best][candidate.code].best_tier,
             " ".join(self.terms.keys[best]),
             1.0 if candidate.said else round(candidate.near_share, 3),
             tuple(self.verifier.reasons(row)),

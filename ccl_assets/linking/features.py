@@ -133,7 +133,7 @@ def _better_meaning(terms: Terms, reliability: Reliability, candidate: Candidate
     if len(meanings) == 1:
         return 0.0
     others = (
-        reliability.of(best.term, code, meaning.tier or "human", best.is_covered)
+        reliability.of(best.term, code, meaning.best_tier, best.is_covered)
         for code, meaning in meanings.items()
         if code != candidate.code
     )

@@ -6,12 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ccl_assets.linking.terms import HUMAN, Terms
+from ccl_assets.linking.terms import HUMAN, LEARNED, Terms
 
 # Worth of a term of the tier where no annotated note says otherwise: stated, not measured.
 STATED_WORTH = {
     HUMAN: 0.7, "title": 0.5, "short_form": 0.5, "index": 0.45, "default_form": 0.45, "inclusion_term": 0.4, "turned": 0.4,
-    "silver": 0.4, "synthetic": 0.3,
+    "silver": 0.4, "synthetic": 0.3, LEARNED: 0.3,
 }  # fmt: skip
 _TIER_WEIGHT, _TERM_WEIGHT = 2.0, 2.0
 _COVERED = 0.3  # worth of a term inside a longer one, beside its worth alone
@@ -59,7 +59,7 @@ class Reliability:
                 counts = found.counts.setdefault(term, Counts())
                 counts.notes[is_covered] += 1
                 for code, meaning in terms.meanings[term].items():
-                    tier = meaning.tier or HUMAN
+                    tier = meaning.best_tier
                     seen[tier][is_covered] += 1
                     if code in codes:
                         right[tier][is_covered] += 1

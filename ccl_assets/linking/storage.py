@@ -43,7 +43,7 @@ def write(coder: SpanCoder, folder: Path) -> None:
     terms = [
         [
             " ".join(key),
-            [[code, m.tier, sorted((number[n], count) for n, count in m.notes.items())] for code, m in of.items()],
+            [[code, m.tier, sorted((number[n], count) for n, count in m.notes.items()), m.is_learned] for code, m in of.items()],
         ]
         for key, of in zip(coder.terms.keys, coder.terms.meanings, strict=True)
     ]  # fmt: skip
@@ -102,8 +102,8 @@ def read(folder: Path, release: str | None = None) -> SpanCoder:
         terms.put(
             tuple(text.split(" ")),
             {
-                code: Meaning(tier, Counter({str(note): count for note, count in notes}))
-                for code, tier, notes in meanings
+                code: Meaning(tier, Counter({str(note): count for note, count in notes}), is_learned)
+                for code, tier, notes, is_learned in meanings
             },
         )
     reliability = Reliability(

@@ -11,7 +11,10 @@ from typing import Any
 from ccl_assets.linking.stems import Stems
 
 HUMAN = "human"
-TIERS = (HUMAN, "title", "short_form", "index", "default_form", "inclusion_term", "turned", "silver", "synthetic")
+LEARNED = "learned"
+TIERS = (
+    HUMAN, "title", "short_form", "index", "default_form", "inclusion_term", "turned", "silver", "synthetic", LEARNED
+)  # fmt: skip
 _OF_SOURCE = {
     "title": "title",
     "inclusion_term": "inclusion_term",
@@ -37,10 +40,17 @@ class Meaning:
     Attributes:
         tier: The best tier that states it, ``human`` aside; empty where only training notes do.
         notes: Training notes whose human spans state it, with how often.
+        is_learned: Training notes without human spans go with it.
     """
 
     tier: str = ""
     notes: Counter[str] = field(default_factory=Counter)
+    is_learned: bool = False
+
+    @property
+    def best_tier(self) -> str:
+        """Tier that says most of it: the release's, else human, else learned."""
+        return self.tier or (HUMAN if self.notes else LEARNED)
 
 
 class Terms:
@@ -93,12 +103,17 @@ class Terms:
         self.keys.append(key)
         self.meanings.append(meanings)
 
+    def add_learned(self, key: tuple[str, ...], code: str) -> None:
+        """Take a term that goes with a code in notes where nobody marked spans."""
+        self._meaning(key, code).is_learned = True
+
     def tiers(self) -> Counter[str]:
         """Meanings per tier; one that notes and the release state counts for both."""
         found: Counter[str] = Counter()
         for meanings in self.meanings:
             for meaning in meanings.values():
-                found.update([tier for tier in (meaning.tier, HUMAN if meaning.notes else "") if tier])
+                said = (meaning.tier, HUMAN if meaning.notes else "", LEARNED if meaning.is_learned else "")
+                found.update([tier for tier in said if tier])
         return found
 
     def drop_vague(self) -> int:
@@ -106,7 +121,7 @@ class Terms:
         dropped = 0
         for meanings in self.meanings:
             if len(meanings) > _MOST_CODES:
-                vague = [code for code, meaning in meanings.items() if not meaning.notes]
+                vague = [code for code, meaning in meanings.items() if not meaning.notes and not meaning.is_learned]
                 for code in vague:
                     del meanings[code]
                 dropped += bool(vague)

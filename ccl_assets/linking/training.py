@@ -10,11 +10,12 @@ import numpy as np
 
 from ccl_assets.linking.candidates import covered
 from ccl_assets.linking.coder import LIKENESS, NEAR, PARTS, VERIFIER, SpanCoder
+from ccl_assets.linking.learned_terms import Key, learned_terms, sequences
 from ccl_assets.linking.likeness import Likeness, words_of
 from ccl_assets.linking.near_terms import NearTerms
 from ccl_assets.linking.read_note import ReadNote
 from ccl_assets.linking.reliability import Reliability
-from ccl_assets.linking.term_book import Match, TermBook
+from ccl_assets.linking.term_book import Match
 from ccl_assets.linking.terms import Terms
 from ccl_assets.linking.verifier import Verifier, best_threshold
 
@@ -96,12 +97,20 @@ def train(
     coder = SpanCoder(terms, Reliability.measure(terms, ()), Verifier.stated(), release=release)
     if not notes:
         return Trained(coder)
+    reads = [coder.read(note.text) for note in notes]
+    learned = _Learned(notes, reads) if with_human else _Learned((), ())
+    for key, codes in learned.without(frozenset()).items():
+        for code in codes:
+            terms.add_learned(key, code)
     book = coder.book
-    prepared = [_prepare(coder, book, note) for note in notes]
-    whole = _fit(coder, prepared, frozenset(), parts)
+    prepared = [
+        _Prepared(note, read, list(book.find(read.stems, read.statement_ends)))
+        for note, read in zip(notes, reads, strict=True)
+    ]
+    whole = _fit(coder, prepared, frozenset(), parts, learned)
     if VERIFIER not in parts:
         return _judged(whole, validation, [], [], [])
-    rows, given, folds = _out_of_fold(coder, prepared, parts)
+    rows, given, folds = _out_of_fold(coder, prepared, parts, learned)
     verifier = Verifier.train(np.array(rows), np.array(given)) if rows else Verifier.stated()
     final = replace(whole, verifier=verifier)
     return _judged(final, validation, rows, given, folds, sum(len(note.codes) for note in notes))
@@ -137,23 +146,46 @@ def _judged(
     return Trained(final, tuple(probabilities), tuple(is_given), count, on)
 
 
-def _prepare(coder: SpanCoder, book: TermBook, note: AnnotatedText) -> _Prepared:
-    read = coder.read(note.text)
-    return _Prepared(note, read, list(book.find(read.stems, read.statement_ends)))
+class _Learned:
+    """Terms learned from the notes without human spans, for any notes left out."""
+
+    def __init__(self, notes: Sequence[AnnotatedText], reads: Sequence[ReadNote]) -> None:
+        self._notes = [
+            (note.note, sequences(read), note.codes) for note, read in zip(notes, reads, strict=True) if not note.spans
+        ]
+        self._found: dict[frozenset[str], dict[Key, dict[str, int]]] = {}
+
+    def without(self, hidden: frozenset[str]) -> dict[Key, dict[str, int]]:
+        """Terms and their codes, learned without some notes."""
+        if hidden not in self._found:
+            self._found[hidden] = learned_terms(
+                (keys, codes) for note, keys, codes in self._notes if note not in hidden
+            )
+        return self._found[hidden]
 
 
-def _known(terms: Terms, hidden: frozenset[str]) -> list[frozenset[str]]:
+def _known(terms: Terms, hidden: frozenset[str], learned: _Learned) -> list[frozenset[str]]:
     """Codes that each term states, of what is known without the hidden notes."""
+    now = learned.without(hidden)
+    nothing: dict[str, int] = {}
     return [
-        frozenset(code for code, meaning in meanings.items() if meaning.tier or not hidden.issuperset(meaning.notes))
-        for meanings in terms.meanings
+        frozenset(
+            code
+            for code, meaning in meanings.items()
+            if meaning.tier
+            or not hidden.issuperset(meaning.notes)
+            or (meaning.is_learned and code in now.get(key, nothing))
+        )
+        for key, meanings in zip(terms.keys, terms.meanings, strict=True)
     ]
 
 
-def _fit(coder: SpanCoder, notes: Sequence[_Prepared], hidden: frozenset[str], parts: frozenset[str]) -> SpanCoder:
+def _fit(
+    coder: SpanCoder, notes: Sequence[_Prepared], hidden: frozenset[str], parts: frozenset[str], learned: _Learned
+) -> SpanCoder:
     """Count terms in notes and learn from their words."""
     terms = coder.terms
-    known = _known(terms, hidden)
+    known = _known(terms, hidden, learned)
     counted = (
         (
             {term: flag for term, (flag, _) in covered(match for match in note.matches if known[match.term]).items()},
@@ -176,7 +208,7 @@ def _fit(coder: SpanCoder, notes: Sequence[_Prepared], hidden: frozenset[str], p
 
 
 def _out_of_fold(
-    coder: SpanCoder, notes: Sequence[_Prepared], parts: frozenset[str]
+    coder: SpanCoder, notes: Sequence[_Prepared], parts: frozenset[str], learned: _Learned
 ) -> tuple[list[list[float]], list[bool], list[int]]:
     """Features of the candidates of each note, from counts and terms of the other folds' notes."""
     charts = sorted({note.annotated.chart for note in notes})
@@ -188,8 +220,8 @@ def _out_of_fold(
         held = [note for note in notes if fold_of[note.annotated.chart] == fold]
         others = [note for note in notes if fold_of[note.annotated.chart] != fold]
         hidden = frozenset(note.annotated.note for note in held)
-        fitted = _fit(coder, others, hidden, parts)
-        known = _known(coder.terms, hidden)
+        fitted = _fit(coder, others, hidden, parts, learned)
+        known = _known(coder.terms, hidden, learned)
         for note in held:
             matches = [match for match in note.matches if known[match.term]]
             _, values = fitted.weigh(note.read, matches, lambda term, code, of=known: code in of[term])
