@@ -10,6 +10,8 @@ from ccl_assets.coding import systems
 from ccl_assets.coding.prediction import HumanSpan, NoteToCode
 from ccl_assets.coding.systems import SYSTEMS, CoderSettings, CodingSystem, Ingredients, build_system, system_modules
 from ccl_assets.lakehouse.code_versions import reached
+from ccl_assets.linking.rungs import RUNGS
+from ccl_assets.linking.training import train
 from ccl_assets.prompts import load_prompt
 from ccl_assets.resources.text_generation.requests import Completion, TextGenerator
 
@@ -57,7 +59,9 @@ def test_the_scripted_model_is_a_text_generator():
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_every_system_keeps_the_interface(name):
-    system = build_system(name, Ingredients(BILLABLE, generator=Model(lambda prompt: ANSWER), gold_pairs=[]))
+    coders = {"en": train("en", [], []).coder}
+    ingredients = Ingredients(BILLABLE, generator=Model(lambda prompt: ANSWER), gold_pairs=[], span_coders=coders)
+    system = build_system(name, ingredients)
     assert isinstance(system, CodingSystem)
     assert system.name == name
     prompt = SYSTEMS[name].prompt
@@ -76,7 +80,35 @@ def test_recipes_of_the_systems():
         "sft_evidence_gold": "evidence_gold",
         "scl": "scl",
         "scl_human_evidence": "scl",
-    }
+    } | {name: None for name in SYSTEMS if name.startswith("span_coder")}
+    assert {system.rung for system in SYSTEMS.values()} == {None, *RUNGS}
+
+
+PAIRS = [
+    {"code": "I10", "evidence": "Hypertension", "tier": "gold", "source": "title", "is_trainable": True},
+    {"code": "I10", "evidence": "HTN", "tier": "gold", "source": "short_form", "is_trainable": True},
+    {"code": "E11.9", "evidence": "Type 2 DM", "tier": "gold", "source": "short_form", "is_trainable": True},
+]
+
+
+def test_span_coders_give_evidence_places_and_reasons():
+    coders = {"en": train("en", PAIRS, []).coder}
+    text = NOTE + " HTN again. No gout."
+    (coded,) = build_system("span_coder", Ingredients(BILLABLE, span_coders=coders)).code([NoteToCode("1", text)])
+    by_code = {prediction["code"]: prediction for prediction in coded.predictions}
+    assert set(by_code) == {"I10", "E11.9"}
+    places = by_code["I10"]["places"]
+    assert [text[place["begin"] : place["end"]] for place in places] == ["HTN", "HTN"]
+    assert by_code["I10"]["why"].startswith("short_form: term found whole")
+    with pytest.raises(ValueError, match="needs span_coders"):
+        build_system("span_coder", Ingredients(BILLABLE))
+
+
+def test_human_spans_bound_what_a_span_coder_finds():
+    coders = {"en": train("en", PAIRS, []).coder}
+    system = build_system("span_coder_human_evidence", Ingredients(BILLABLE, span_coders=coders))
+    (coded,) = system.code([NoteToCode("1", NOTE, human_evidence=(HumanSpan(5, 8, "HTN"),))])
+    assert [prediction["code"] for prediction in coded.predictions] == ["I10"]
 
 
 def test_a_system_without_what_it_needs_is_refused():
@@ -91,12 +123,12 @@ def test_a_system_without_what_it_needs_is_refused():
 def test_adding_a_system_is_one_file(tmp_path, monkeypatch):
     source = """
 from ccl_assets.coding.coding_system import SystemDescription
-SYSTEM = SystemDescription(name="{}", rank=15, description="", build=lambda description, ingredients: description)
+SYSTEM = SystemDescription(name="{}", rank=11, description="", build=lambda description, ingredients: description)
 """
     monkeypatch.setattr(systems, "__path__", [*systems.__path__, str(tmp_path)])
     monkeypatch.setattr(sys, "modules", dict(sys.modules))
     (tmp_path / "new_system.py").write_text(source.format("new_system"))
-    assert list(systems._found())[:3] == ["index_lookup", "new_system", "base_cot"]
+    assert list(systems._found())[:3] == ["index_lookup", "new_system", "span_coder_gold"]
     (tmp_path / "misnamed.py").write_text(source.format("other"))
     with pytest.raises(ValueError, match="misnamed describes a system 'other'"):
         systems._found()

@@ -108,7 +108,7 @@ def test_a_fresh_machine_codes_with_the_packaged_release(run, configure, tmp_pat
     configure(icd_release="")
     path = tmp_path / "note.txt"
     path.write_text("Type 2 diabetes mellitus with diabetic chronic kidney disease. Denies asthma. Gout.")
-    status, out, err = run(path)
+    status, out, _ = run(path, "--system", "index_lookup")
     assert status == OK
     assert "E11.22" in out
     assert '"Type 2 diabetes mellitus with diabetic' in out
@@ -116,10 +116,32 @@ def test_a_fresh_machine_codes_with_the_packaged_release(run, configure, tmp_pat
     assert "M10.9     Gout, unspecified" in out
     assert "J45" not in out
     assert out.rstrip().splitlines()[-1].startswith("2 codes; ICD-10-CM FY2026")
-    assert err.startswith(
-        "system scl has no adapter yet, so index_lookup codes: it finds terms of the release, no more\n"
-    )
     assert not (tmp_path / "home/lakehouse").exists()
+
+
+def test_the_span_coder_is_the_default_and_learns_once(run, note):
+    status, out, err = run(note)
+    assert status == OK
+    assert "system span_coder" in out
+    assert "the first start learns the span coder" in err
+    again = run(note, "--json")
+    assert "first start" not in again[2]
+    assert json.loads(again[1])["system"] == "span_coder"
+
+
+def test_several_notes_give_lines_of_json_and_one_that_is_wrong_stops_none(run, note, tmp_path):
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    for name in ("a.txt", "b.txt"):
+        (folder / name).write_bytes(note.read_bytes())
+    (folder / "c.txt").write_bytes(b"")
+    status, out, err = run(folder)
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["note"] for line in lines] == [str(folder / "a.txt"), str(folder / "b.txt")]
+    assert status == FAILED
+    assert "c.txt: the note is empty" in err
+    status, _, err = run(folder, note, "--fhir")
+    assert (status, "--fhir takes one note" in err) == (BAD_INPUT, True)
 
 
 def test_json_has_offsets_of_the_file_as_it_is(run, note):
@@ -158,7 +180,7 @@ def test_uncertain_diagnoses_follow_the_setting(run, tmp_path):
 def test_no_code_is_no_failure(run, tmp_path):
     path = tmp_path / "note.txt"
     path.write_text("Feels fine.")
-    status, out, err = run(path, "--system", "index_lookup")
+    status, out, _ = run(path, "--system", "index_lookup")
     assert (status, err) == (OK, "no code was found\n")
     assert out.startswith("0 codes; ICD-10-CM FY2026; system index_lookup; ")
     assert "entry" not in json.loads(run(path, "--system", "index_lookup", "--fhir")[1])
@@ -444,7 +466,7 @@ class TestBadInput:
     def test_a_file_that_is_no_note(self, run, tmp_path, content, message):
         path = tmp_path / "odd.txt"
         path.write_bytes(content)
-        status, out, err = run(path, "--system", "index_lookup")
+        status, out, _ = run(path, "--system", "index_lookup")
         assert (status, out) == (BAD_INPUT, "")
         assert err.count("\n") == 1
         assert err.startswith(f"{path}: {message}")
@@ -460,7 +482,7 @@ class TestBadInput:
             f"{path}: larger than 1 MiB, which is no note\n",
         )
 
-    @pytest.mark.parametrize(("name", "reason"), [("nowhere.txt", "No such file"), (".", "Is a directory")])
+    @pytest.mark.parametrize(("name", "reason"), [("nowhere.txt", "No such file"), (".", "the folder holds no file")])
     def test_a_file_that_is_not_there(self, run, tmp_path, name, reason):
         status, _, err = run(tmp_path / name, "--system", "index_lookup")
         assert status == BAD_INPUT
@@ -469,7 +491,7 @@ class TestBadInput:
     def test_a_system_that_is_none(self, run, note):
         status, _, err = run(note, "--system", "nope")
         assert status == BAD_INPUT
-        assert err.startswith("there is no system 'nope'; there are index_lookup, base_cot")
+        assert err.startswith("there is no system 'nope'; there are index_lookup, span_coder_gold")
 
     def test_a_system_that_needs_human_evidence(self, run, note):
         status, _, err = run(note, "--system", "scl_human_evidence")

@@ -170,8 +170,9 @@ def test_verifier_of_too_few_codes_is_the_stated_one():
 
 
 def test_likeness_tells_notes_apart():
-    texts = [(words_of(["asthma", "inhal"]), frozenset({"J45.909"})), (words_of(["asthma", "wheez"]), frozenset({"J45.909"})),
-             (words_of(["tension", "salt"]), frozenset({"I10"})), (words_of(["tension", "inhal", "salt"]), frozenset({"I10"}))]  # fmt: skip
+    asthma, tension = frozenset({"J45.909"}), frozenset({"I10"})
+    stems = [(["asthma", "inhal"], asthma), (["asthma", "wheez"], asthma), (["tension", "salt"], tension)]
+    texts = [(words_of(words), codes) for words, codes in [*stems, (["tension", "inhal", "salt"], tension)]]
     likeness = Likeness.fit(texts)
     found = likeness.of(["asthma", "inhal"], ["J45.909", "I10", "R05.9"])
     assert set(found) == {"J45.909", "I10"}
