@@ -45,8 +45,8 @@ PREDICTIONS = TableContract(
             PREDICTED_CODES,
             "Distinct codes in the order given: `is_valid` (billable in the release), quoted evidence with offsets, "
             "`evidence_status` (`verbatim`, `repaired`, `ungrounded`, `none`), `confidence` (probability of the code's tokens, or "
-            "share of runs that gave it, or calibrated), `repaired_from` (the invalid code as written, where it was replaced), `places` "
-            "(all that are known), `why` (what speaks for it).",
+            "share of runs that gave it, or calibrated), `repaired_from` (the invalid code as written, where it was replaced), "
+            "`places` (all that are known), `why` (what speaks for it).",
         ),
         Column("problems", STRINGS, "What the parser had to say of the output, one reason code each."),
         Column("prompt_token_count", INTEGER, "Tokens read, 0 for systems without a model."),

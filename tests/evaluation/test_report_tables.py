@@ -154,7 +154,7 @@ def point(coverage, precision, system="a"):
 
 def test_precision_is_read_where_at_least_the_share_is_kept() -> None:
     grid = coverage_grid([point(0.2, 1.0), point(0.5, 0.8), point(1.0, 0.4), point(0.4, 0.3, "b")])
-    assert [it.value for it in grid.rows[0].cells] == ["100.0", "80.0", "80.0", "40.0", "40.0"]
+    assert [it.value for it in grid.rows[0].cells] == ["100.0", "80.0", "80.0", "40.0", "40.0", "20.0"]
     assert grid.rows[0].cells[2].interval == "50 kept, from 0.50"
     assert [it.value for it in grid.rows[1].cells] == ["30.0", "30.0", "–", "–", "–"]
 

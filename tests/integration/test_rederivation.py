@@ -27,6 +27,7 @@ from ccl_assets.corpora.partitions import CORPUS, NOTE_SHARD
 from ccl_assets.evaluation import assets as evaluation
 from ccl_assets.evidence.silver import assets as silver_assets
 from ccl_assets.icd.partitions import CHAPTER
+from ccl_assets.linking.partitions import RUNG
 from ccl_assets.prompts import load_prompt
 from ccl_assets.refresh.frontier import Target, observe
 from ccl_assets.resources import settings as settings_module
@@ -42,6 +43,7 @@ KEYS = {
     id(CORPUS): ("sample", "mimic_iv"),
     id(NOTE_SHARD): ("shard_00",),
     id(RECIPE): ("code_only", "scl"),
+    id(RUNG): ("human",),
     id(SYSTEM): ("sft_code_only", "scl"),
 }
 ICD = ("release", "codes", "instructions", "index_terms", "guidelines", "release_diff", "crosswalk")
@@ -100,7 +102,7 @@ def keys(asset):
 
 
 def is_of_systems(asset):
-    return any(key.path[0] in ("sft", "eval") for key in keys(asset))
+    return any(key.path[0] in ("linking", "sft", "eval") for key in keys(asset))
 
 
 def is_heavy(asset):

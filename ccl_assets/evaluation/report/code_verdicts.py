@@ -26,6 +26,7 @@ class CodeLine:
         is_grounded: Whether the quote stands in the note.
         confidence: As the system gave it.
         repaired_from: The invalid code as written, where it was replaced.
+        why: What speaks for it, as the system says.
     """
 
     code: str
@@ -36,6 +37,7 @@ class CodeLine:
     is_grounded: bool
     confidence: float | None = None
     repaired_from: str | None = None
+    why: str | None = None
 
 
 def code_lines(
@@ -72,6 +74,7 @@ def code_lines(
                 is_grounded=quote is None or bool(quote.fragments),
                 confidence=row.get("confidence"),
                 repaired_from=row.get("repaired_from"),
+                why=row.get("why"),
             )
         )
     lines.sort(key=lambda line: (VERDICTS.index(line.verdict), line.code))

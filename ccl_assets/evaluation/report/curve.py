@@ -12,6 +12,7 @@ from ccl_assets.evaluation.report.grid import NO_FIGURE, Cell, Grid, Row, TableR
 
 WIDTH, HEIGHT = 600.0, 320.0
 LEFT, RIGHT, TOP, BOTTOM = 48.0, 580.0, 12.0, 280.0
+UNREAD_PRECISION = 0.95
 _COVERAGES = (0.1, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -73,13 +74,28 @@ def coverage_grid(rows: Sequence[Row]) -> Grid | None:
                 cells.append(
                     Cell(f"{100 * row['precision']:.1f}", f"{row['kept_count']} kept, from {row['threshold']:.2f}")
                 )
+        cells.append(_unread(rows, system))
         lines.append(TableRow(system, "", tuple(cells)))
     caption = (
-        "Precision in percent of the most certain codes, by the share of codes kept. Below: codes kept, and the confidence they "
-        "have at least. No interval: thresholds are read off the benchmark itself."
+        f"Precision in percent of the most certain codes, by the share of codes kept. Below: codes kept, and the confidence they "
+        f"have at least. Last: the share of codes that can be taken unread, as {UNREAD_PRECISION:.0%} of them are right. "
+        "No interval: thresholds are read off the benchmark itself."
     )
-    columns = tuple(f"{100 * share:.0f} % kept" for share in _COVERAGES)
+    columns = (*(f"{100 * share:.0f} % kept" for share in _COVERAGES), f"unread at {UNREAD_PRECISION:.0%}")
     return Grid(caption, columns, tuple(lines)) if lines else None
+
+
+def _unread(rows: Sequence[Row], system: str) -> Cell:
+    """The most codes kept of which the wanted share is right."""
+    certain = [
+        row
+        for row in rows
+        if row["system"] == system and row["precision"] is not None and row["precision"] >= UNREAD_PRECISION
+    ]
+    best = max(certain, key=lambda row: row["coverage"], default=None)
+    if best is None:
+        return Cell("0.0", "none")
+    return Cell(f"{100 * best['coverage']:.1f}", f"{best['kept_count']} codes, from {best['threshold']:.2f}")
 
 
 def _points(rows: Sequence[Row], system: str) -> list[tuple[float, float]]:

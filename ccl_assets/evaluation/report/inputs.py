@@ -20,6 +20,7 @@ from ccl_assets.evaluation.report.reproduction import adapter_folders
 from ccl_assets.evaluation.scoring.abstention import abstention_curve
 from ccl_assets.evaluation.scoring.rule_violations import CodingRules
 from ccl_assets.evaluation.scoring.score_rows import paired_differences
+from ccl_assets.resources.models.small_language_model import PACKAGED
 from ccl_assets.resources.settings import Settings
 from ccl_assets.sft.adapter.directory import read_summary
 
@@ -146,6 +147,16 @@ def left_out(
         said.append(
             f"Systems: {', '.join(others)} were not asked to code the benchmark notes; the others answered each note with at most "
             f"{settings.limits.answer_tokens} tokens."
+        )
+    if settings.model == PACKAGED:
+        asked = [
+            name
+            for name, system in SYSTEMS.items()
+            if system.needs_model and (settings.limits.systems is None or name in settings.limits.systems)
+        ]
+        said.append(
+            f"Path check, no results: {', '.join(asked)} ran on the packaged model, which shows that everything runs and codes "
+            "nothing of use."
         )
     if settings.limits.is_training_bounded:
         said += [_training_sentence(folder.name, read_summary(folder)) for folder in adapter_folders(adapters)]
