@@ -98,7 +98,7 @@ def held_out(
         coder.rank(note.text)
     speed = len(notes) / max(1e-9, time.process_time() - begun)
     show(name, score(notes, lambda note: (coder.rank(note.text), coder.verifier.threshold), space),
-         f"trained in {took:.1f} s, {speed:.0f} notes/s, threshold {coder.verifier.threshold:.2f}, {len(coder.terms):,} terms")  # fmt: skip
+         f"trained in {took:.1f} s, {speed:.0f} notes/s, {len(coder.terms):,} terms")  # fmt: skip
     bare = coder.without("verifier", "near", "likeness")
     show("  without verifier", score(notes, lambda note: (bare.rank(note.text), bare.verifier.threshold), space))
     return coder

@@ -180,7 +180,7 @@ def test_uncertain_diagnoses_follow_the_setting(run, tmp_path):
 def test_no_code_is_no_failure(run, tmp_path):
     path = tmp_path / "note.txt"
     path.write_text("Feels fine.")
-    status, out, _ = run(path, "--system", "index_lookup")
+    status, out, err = run(path, "--system", "index_lookup")
     assert (status, err) == (OK, "no code was found\n")
     assert out.startswith("0 codes; ICD-10-CM FY2026; system index_lookup; ")
     assert "entry" not in json.loads(run(path, "--system", "index_lookup", "--fhir")[1])
@@ -466,7 +466,7 @@ class TestBadInput:
     def test_a_file_that_is_no_note(self, run, tmp_path, content, message):
         path = tmp_path / "odd.txt"
         path.write_bytes(content)
-        status, out, _ = run(path, "--system", "index_lookup")
+        status, out, err = run(path, "--system", "index_lookup")
         assert (status, out) == (BAD_INPUT, "")
         assert err.count("\n") == 1
         assert err.startswith(f"{path}: {message}")
