@@ -14,6 +14,7 @@ _LEAST_NOTES = 2
 _LEAST_SHARE = 0.5
 _LEAST_GAIN = 6.0  # log likelihood ratio of the sequence with the code and without
 _MOST_NOTES = 2_000
+_LEAST_TRAINING = 100  # of fewer notes chance teaches more than it should
 
 Key = tuple[str, ...]
 
@@ -38,6 +39,8 @@ def learned_terms(notes: Iterable[tuple[set[Key], frozenset[str]]]) -> dict[Key,
         notes: Sequences of each note, and its codes.
     """
     read: Sequence[tuple[set[Key], frozenset[str]]] = list(notes)[:_MOST_NOTES]
+    if len(read) < _LEAST_TRAINING:
+        return {}
     holds: Counter[Key] = Counter()
     for keys, _ in read:
         holds.update(keys)

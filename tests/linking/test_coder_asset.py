@@ -52,7 +52,11 @@ def made(tmp_path, monkeypatch):
 def test_a_rung_is_written_with_gates_card_and_diagram(made, tmp_path):
     *checked, output = made("human")
     outcomes = {result.check_name: result.passed for result in checked}
-    assert outcomes == {"has_terms": False, "weights_finite": True, "calibrated": True}  # silver and synthetic are empty
+    assert outcomes == {
+        "has_terms": False,
+        "weights_finite": True,
+        "calibrated": True,
+    }  # silver and synthetic are empty
     folder = tmp_path / "linking/coder/human"
     assert output.value == folder
     assert output.data_version.value == content_version(folder)

@@ -194,3 +194,15 @@ def test_the_card_shows_figures_and_weights_and_no_note(trained):
     text = card("human", {"en": trained})
     assert "| reliability |" in text and "calibration_error" in text
     assert "tension" not in text
+
+
+def test_notes_without_marked_spans_teach_terms_too():
+    """Only where they are many; and a code in every note has no words of its own."""
+    texts = [
+        AnnotatedText(f"m/{n}", f"m/{n}", f"{'Wheezing spells' if n % 2 else 'Salt craving'} seen.", frozenset({code}))
+        for n in range(140)
+        for code in (("J45.909",) if n % 2 else ("I10",))
+    ]
+    coder = train("en", PAIRS, texts).coder
+    assert {one.code: one.tier for one in coder.code("Wheezing spells.")} == {"J45.909": "learned"}
+    assert not train("en", PAIRS, texts[:60]).coder.terms.tiers()["learned"]
