@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 _MOST_SKIPPED = 1
 
@@ -34,7 +35,7 @@ class TermBook:
 
     def __init__(self, terms: Iterable[Sequence[str]]) -> None:
         """Take the terms; each is known by its place in the order given."""
-        self._root: dict[str, dict] = {}
+        self._root: dict[str, Any] = {}
         self._count = 0
         for number, stems in enumerate(terms):
             node = self._root
@@ -58,7 +59,9 @@ class TermBook:
             if node is not None:
                 yield from self._walk(node, stems, first, first, statement_ends[first], 0)
 
-    def _walk(self, node: dict, stems: Sequence[str], first: int, last: int, end: int, skipped: int) -> Iterator[Match]:
+    def _walk(
+        self, node: dict[str, Any], stems: Sequence[str], first: int, last: int, end: int, skipped: int
+    ) -> Iterator[Match]:
         term = node.get("")
         if term is not None:
             yield Match(term, first, last, skipped)

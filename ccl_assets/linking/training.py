@@ -164,6 +164,16 @@ class _Learned:
         return self._found[hidden]
 
 
+@dataclass(frozen=True)
+class _States:
+    """Whether a term states a code, of what is known."""
+
+    known: list[frozenset[str]]
+
+    def __call__(self, term: int, code: str) -> bool:
+        return code in self.known[term]
+
+
 def _known(terms: Terms, hidden: frozenset[str], learned: _Learned) -> list[frozenset[str]]:
     """Codes that each term states, of what is known without the hidden notes."""
     now = learned.without(hidden)
@@ -224,7 +234,7 @@ def _out_of_fold(
         known = _known(coder.terms, hidden, learned)
         for note in held:
             matches = [match for match in note.matches if known[match.term]]
-            _, values = fitted.weigh(note.read, matches, lambda term, code, of=known: code in of[term])
+            _, values = fitted.weigh(note.read, matches, _States(known))
             for code, row in values.items():
                 rows.append(row)
                 given.append(code in note.annotated.codes)

@@ -87,8 +87,7 @@ class Verifier:
             worth = values[:, [_PLACE["reliability"]]].max(1)
             whole = values[:, _PLACE["found whole"]]
             asserted = values[:, _PLACE["places asserted"]] > 0
-            covered = values[:, _PLACE["inside a longer term"]]
-            return whole * asserted * (1 - covered) / (1 + np.exp(-worth))
+            return np.asarray(whole * asserted / (1 + np.exp(-worth)))
         odds = (values - np.array(self.means)) / np.array(self.scales) @ np.array(self.weights) + self.intercept
         return np.asarray(1 / (1 + np.exp(-odds)))
 
@@ -119,7 +118,10 @@ class Verifier:
                 f"the verifier was trained on other features than this version computes "
                 f"({', '.join(others[:3]) or 'in another order'}): materialize linking/coder again"
             )
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
+        }
+        return cls(**values)
 
 
 def best_threshold(probabilities: Sequence[float], is_given: Sequence[bool], given_count: int) -> float:
