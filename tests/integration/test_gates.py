@@ -39,7 +39,7 @@ CATEGORIES = {
     "S27", "T81", "T83", "U07", "W00", "Y92", "Z79",
 }  # fmt: skip
 CHAPTER = "19_S00-T88"  # has mined codes, and codes that no title covers
-CHOSEN = (CHAPTER, "sample", "shard_00", "index_lookup", "scl")  # one partition of each kind
+CHOSEN = (CHAPTER, "sample", "shard_00", "index_lookup", "human", "scl")  # one partition of each kind
 INDEX = (
     "<?xml version='1.0'?><ICD10CM.index><version>2026</version><title>ICD-10-CM INDEX TO DISEASES</title><letter><title>P</title>"
     "<mainTerm><title>Pneumothorax</title><code>S27.0</code></mainTerm></letter></ICD10CM.index>"
@@ -210,6 +210,8 @@ def below(graph, target):
     """Something that reads the table; of the same partition where there is such a thing, so that one run can hold both."""
     if target.asset == "sft/adapter":
         return Target("eval/predictions", target.partition)
+    if target.asset == "linking/coder":
+        return Target("eval/predictions", "span_coder")
     node = graph.get(target.key)
     readers = sorted(map(chosen(graph), node.child_keys - node.execution_set_asset_keys))
     return min(readers, key=lambda reader: not share_partition(graph, reader, target), default=None)
@@ -224,6 +226,23 @@ def test_undamaged_everything_passes_its_gates(lakehouse):
     assert lakehouse.outcome.waiting == []
     empty = {name for name in CONTRACTS if not lakehouse.read(name).num_rows}
     assert empty <= {"icd/guidelines"}, "a table without rows cannot be damaged"
+
+
+TRAINER = "linking.training.train"
+
+
+def without_terms(trained):
+    return replace(trained, coder=replace(trained.coder, terms=type(trained.coder.terms)("en")))
+
+
+def not_finite(trained):
+    verifier = trained.coder.verifier
+    wrong = replace(verifier, weights=(math.nan, *verifier.weights[1:]))
+    return replace(trained, coder=replace(trained.coder, verifier=wrong))
+
+
+def overconfident(trained):
+    return replace(trained, probabilities=(0.95,) * 10, is_given=(False,) * 10)
 
 
 # -- damages ------------------------------------------------------------------------------------------------------------------
@@ -563,12 +582,15 @@ BLOCKING = [
     Damage("sft/dataset:is_not_empty", no_examples, {"training_examples": "0"}),
     Damage("sft/adapter:loss_finite_and_falling", losses(2.0, math.nan), {"steps_not_finite": "1", "first": "2"}),
     Damage("sft/adapter:loads_on_base", adapter_without_weights, {"problem": r".*no adapter_model\.safetensors.*"}),
+    Damage("linking/coder:has_terms", made_by(TRAINER, without_terms), {"terms": "0", "empty_tiers": "gold; .*"}),
+    Damage("linking/coder:weights_finite", made_by(TRAINER, not_finite), {"not_finite": "en: reliability"}),
     Damage("eval/predictions:fits_contract", made_by(CODER, twice), REPEATS),
     Damage("eval/predictions:every_document_predicted", made_by(CODER, all_but_one), {"missing": "1", "first": r"\S+"}),
     Damage("eval/scores:fits_contract", made_by(SCORER, first(metric=None)), {"rows": SOME, "violations": "column 'metric' .*"}),
     Damage("eval/scores:scores_in_bounds", made_by(SCORER, above_one), {"out_of_bounds": "1", "first": r"micro_f1 .*"}),
 ]  # fmt: skip
 WARNING = [
+    Damage("linking/coder:calibrated", made_by(TRAINER, overconfident), {"calibration_error": r"0\.9.*", "over": "en .*"}),
     Damage("icd/instructions:references_known", instructions(notes_name("A4Q")), {"unknown": "1", "first": "A4Q"}),
     Damage("icd/index_terms:codes_known", made_by("icd.assets.resolve", first(code="A4Q")), {"unknown": "1", "first": "A4Q"}),
     Damage("silver/extractions:quotes_verbatim", miner(misquote), NOTES | {"not_verbatim": SOME, "verbatim_share": "0.0"}),
