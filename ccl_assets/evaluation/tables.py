@@ -5,9 +5,7 @@ import pyarrow as pa
 from ccl_assets.corpora.tables import CHART_COLUMN, CORPUS_COLUMN, DOCUMENT_COLUMN
 from ccl_assets.tables.contract import BOOLEAN, INTEGER, REAL, STRING, STRINGS, Column, TableContract
 
-PLACE = pa.struct(
-    [pa.field("begin", pa.int32(), nullable=False), pa.field("end", pa.int32(), nullable=False)]
-)
+PLACE = pa.struct([pa.field("begin", pa.int32(), nullable=False), pa.field("end", pa.int32(), nullable=False)])
 PREDICTED_CODES = pa.list_(
     pa.field(
         "element",
