@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
 
 from ccl_assets.coding.coding_system import Ingredients, SystemDescription
+from ccl_assets.coding.encounter_setting import Setting
+from ccl_assets.coding.history_codes import HistoryCodes
 from ccl_assets.coding.prediction import CodedNote, HumanSpan, NoteToCode, Place, PredictedCode
+from ccl_assets.coding.settlement import settle
 from ccl_assets.linking.coder import FoundCode, SpanCoder
-from ccl_assets.text.assertions import language_of
+from ccl_assets.text.assertions import Assertion, assert_note, language_of
 from ccl_assets.text.grounding import VERBATIM
 from ccl_assets.text.note_tokens import tokenize
 
@@ -25,7 +28,13 @@ class SpanCoding:
     prompt_sha256: str | None = None
 
     def __init__(
-        self, name: str, coders: Mapping[str, SpanCoder], billable: Container[str], *, in_human_spans: bool = False
+        self,
+        name: str,
+        coders: Mapping[str, SpanCoder],
+        billable: Collection[str],
+        titles: Mapping[str, str] | None = None,
+        *,
+        in_human_spans: bool = False,
     ) -> None:
         """Take the coders.
 
@@ -33,11 +42,14 @@ class SpanCoding:
             name: The system's.
             coders: By language.
             billable: Codes that may be submitted.
+            titles: Title by code, headers included; without them codes are not settled against each other.
             in_human_spans: Code the human spans of the notes.
         """
         self.name = name
         self._coders = coders
         self._billable = billable
+        self._titles = titles
+        self._history = HistoryCodes(titles or {}, billable)
         self._in_human_spans = in_human_spans
 
     def code(self, notes: Sequence[NoteToCode]) -> Iterator[CodedNote]:
@@ -45,9 +57,24 @@ class SpanCoding:
         for note in notes:
             started = perf_counter()
             coder = self._coder(note.text)
-            found = self._given_spans(coder, note) if self._in_human_spans else coder.code(note.text)
+            found = self._given_spans(coder, note) if self._in_human_spans else self._settled(coder, note)
             predictions = [self._prediction(note.text, one) for one in found]
             yield CodedNote(note.document_id, None, predictions, [], 0, 0, perf_counter() - started, None)
+
+    def _settled(self, coder: SpanCoder, note: NoteToCode) -> list[FoundCode]:
+        found = coder.code(note.text)
+        if self._titles is None:
+            return found
+        said = assert_note(note.text, coder.terms.language, [place for one in found for place in one.places])
+        is_inpatient = note.setting is Setting.INPATIENT
+
+        def past_code(one: FoundCode) -> str | None:
+            statuses = {said.status(*place) for place in one.places}
+            if not statuses <= {Assertion.HISTORICAL, Assertion.RESOLVED}:
+                return one.code
+            return self._history.code_for(one.code, statuses.pop(), is_inpatient) or one.code
+
+        return settle(found, note.text, self._titles, self._billable, past_code)
 
     def _coder(self, text: str) -> SpanCoder:
         if len(self._coders) == 1:
@@ -98,6 +125,7 @@ def build_span_coding(description: SystemDescription, ingredients: Ingredients) 
         description.name,
         ingredients.span_coders or {},
         ingredients.billable,
+        ingredients.titles,
         in_human_spans=description.needs_human_evidence,
     )
 
@@ -108,4 +136,4 @@ def build_unverified(description: SystemDescription, ingredients: Ingredients) -
         language: coder.without("verifier", "near", "likeness")
         for language, coder in (ingredients.span_coders or {}).items()
     }
-    return SpanCoding(description.name, coders, ingredients.billable)
+    return SpanCoding(description.name, coders, ingredients.billable, ingredients.titles)

@@ -47,6 +47,10 @@ class FoundCode:
     similarity: float
     reasons: tuple[tuple[str, float], ...]
 
+    def as_code(self, code: str) -> FoundCode:
+        """The same finding under another code."""
+        return replace(self, code=code)
+
 
 @dataclass(frozen=True)
 class SpanCoder:
