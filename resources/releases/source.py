@@ -50,9 +50,10 @@ class ReleaseSource:
         return bool(self._value)
 
     @property
-    def is_set_by_setting(self) -> bool:
-        """Whether the setting names a release, so that the record does not count."""
-        return bool(self._given)
+    def is_fetched_first(self) -> bool:
+        """URLs that are not in the store: the release is fetched when it is first opened."""
+        parts = [part.strip() for part in self._value.split(",") if part.strip()]
+        return bool(parts) and all(map(is_url, parts)) and self._store.find(parts) is None
 
     @property
     def _value(self) -> str:
