@@ -36,15 +36,6 @@ class Conflict:
     note: Note
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestationPair:
-    """An etiology that is coded before a manifestation: the codes of ``etiology``, then those of ``manifestation``."""
-
-    etiology: Reference
-    manifestation: str
-    note: Note
-
-
 class Instructions:
     """All notes of a release by what they apply to. Building takes about 0.5 s; :meth:`from_tables` says from what.
 
@@ -132,13 +123,6 @@ class Instructions:
         code = self.ontology[code].code
         above = (self.ontology[node].title for node in (code, *self.ontology.ancestors(code)))
         return any(map(_MANIFESTATION_TITLE.search, above)) or any(map(_asks_for_underlying, self.code_first(code)))
-
-    def manifestation_pairs(self) -> Iterator[ManifestationPair]:
-        """Etiologies that code-first notes name at manifestations, where they are printed; they hold for the subtree."""
-        for notes in self._notes.values():
-            for note in notes:
-                if note.kind == "code_first" and note.scope == "code" and self.is_manifestation(note.subject):
-                    yield from (ManifestationPair(target, note.subject, note) for target in note.targets)
 
     def _line(self, code: str) -> tuple[str, ...]:
         entry = self.ontology[code]

@@ -3,8 +3,8 @@
 import random
 
 import pytest
+from held_out_terms import MOST_PER_CODE, hold_out, is_near
 
-from ccl_assets.evaluation.held_out_terms import MOST_PER_CODE, hold_out, is_near
 from ccl_assets.text.folding import fold
 
 TITLES = {
