@@ -72,7 +72,7 @@ def findings() -> Iterator[Finding]:
             yield Finding("settings", "MISSING", f"{line}; correct the variable")
         return
     yield Finding("profile", "ok", f"{chosen.profile} (CCL_PROFILE)")
-    for probe in (storage, instance, releases, corpora, models, encoder, gpu, endpoint, browser):
+    for probe in (storage, instance, releases, corpora, models, encoder, backend, gpu, browser):
         try:
             found = probe(chosen)
             yield from [found] if isinstance(found, Finding) else found
@@ -198,8 +198,10 @@ def corpora(chosen: Settings) -> Iterator[Finding]:
 
 def models(chosen: Settings) -> Iterator[Finding]:
     """Look for the language models that run here: the base model, and those of miner and synthesizer if they are others."""
+    from ccl_assets.resources.text_generation.backends import find_backend
+
     names = {"base model": ("CCL_MODEL", chosen.model)}
-    if chosen.backend != "openai":
+    if find_backend(chosen.backend).loads_models:
         names |= {
             "miner's model": ("CCL_MINER_MODEL", chosen.model_of("miner")),
             "synthesizer's model": ("CCL_SYNTHESIZER_MODEL", chosen.model_of("synthesizer")),
@@ -265,27 +267,26 @@ def _named(name: str, setting: str, model: str, *marks: str) -> Finding:
     return Finding(name, "ok", f"{setting}={model}, downloaded at first use, which needs a network")
 
 
-def gpu(chosen: Settings) -> Finding:
-    """Look for a GPU, and for vLLM where it is the backend."""
+def gpu(_: Settings) -> Finding:
+    """Look for a GPU."""
     if find_spec("torch") is None:
         return Finding("GPU", "unset", "cannot be looked for without torch")
     import torch
 
     found = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-    if chosen.backend == "vllm" and find_spec("vllm") is None:
-        return Finding("vLLM", "MISSING", "CCL_BACKEND=vllm and vLLM is not installed: pip install -e '.[gpu]'")
     if found:
         return Finding("GPU", "ok", ", ".join(found))
     return Finding("GPU", "unset", "none: models run on the processor, which suits the profile `quick` only")
 
 
-def endpoint(chosen: Settings) -> Finding:
-    """Look whether the endpoint is named where the backend needs one."""
-    if chosen.backend != "openai":
-        return Finding("endpoint", "unset", f"not used (CCL_BACKEND={chosen.backend})")
-    if not chosen.endpoint:
-        return Finding("endpoint", "MISSING", "set CCL_ENDPOINT, e.g. http://127.0.0.1:8000/v1")
-    return Finding("endpoint", "ok", f"{chosen.endpoint} (not contacted)")
+def backend(chosen: Settings) -> Finding:
+    """Ask the backend what it lacks; a server is not contacted."""
+    from ccl_assets.resources.text_generation.backends import find_backend
+
+    if missing := find_backend(chosen.backend).missing(chosen):
+        return Finding("backend", "MISSING", missing)
+    server = "" if find_backend(chosen.backend).loads_models else f", {chosen.endpoint} (not contacted)"
+    return Finding("backend", "ok", f"{chosen.backend} (CCL_BACKEND){server}")
 
 
 def find_browser(which: Callable[[str], str | None] = shutil.which) -> str | None:

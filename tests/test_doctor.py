@@ -125,16 +125,13 @@ def test_models_are_packaged_or_directories_or_of_the_hub(chosen, tmp_path, monk
     assert doctor.encoder(chosen(embedder="someone/encoder-not-downloaded")).state == "ok"
 
 
-def test_the_endpoint_is_needed_by_its_backend_only(chosen):
-    assert doctor.endpoint(chosen()).state == "unset"
-    assert doctor.endpoint(chosen(backend="openai")).state == "MISSING"
-    assert doctor.endpoint(chosen(backend="openai", endpoint="http://127.0.0.1:9/v1")).state == "ok"
-
-
-def test_vllm_is_needed_by_its_backend_only(chosen, monkeypatch):
-    monkeypatch.setattr(doctor, "find_spec", lambda name: None if name == "vllm" else object())
-    assert doctor.gpu(chosen(backend="vllm")).state == "MISSING"
-    assert doctor.gpu(chosen()).state != "MISSING"
+def test_a_backend_says_itself_what_it_lacks(chosen, monkeypatch):
+    assert doctor.backend(chosen()).state == "ok"
+    assert "CCL_ENDPOINT" in doctor.backend(chosen(backend="openai")).said
+    named = doctor.backend(chosen(backend="openai", endpoint="http://127.0.0.1:9/v1"))
+    assert (named.state, "127.0.0.1:9" in named.said) == ("ok", True)
+    monkeypatch.setattr("ccl_assets.resources.text_generation.backends.vllm.find_spec", lambda _: None)
+    assert doctor.backend(chosen(backend="vllm")).state == "MISSING"
 
 
 def test_what_cannot_be_imported_is_named(monkeypatch, chosen):

@@ -81,11 +81,11 @@ def predictions(
     name = context.partition_key
     description = SYSTEMS[name]
     benchmark = benchmark_notes(documents.to_pylist(), labels.to_pylist())
-    asked = asked_notes(benchmark, _SETTINGS.limits.benchmark_notes if description.needs_model else None)
+    asked = asked_notes(benchmark, _SETTINGS.limits.benchmark_notes if description.is_bounded else None)
     of_note = {f"{row['corpus']}/{row['document_id']}": row for row in benchmark}
     notes = notes_to_code({k: v for k, v in of_note.items() if (v["corpus"], v["document_id"]) in asked}, evidence)
     generator = None
-    if description.needs_model:
+    if description.needs_generator:
         models: LanguageModels = context.resources.language_models
         generator = models.generator("coder", adapter, adapter_name(adapter))
     ingredients = Ingredients(
