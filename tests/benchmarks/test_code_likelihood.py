@@ -3,6 +3,8 @@
 import code_likelihood
 import pytest
 
+pytestmark = pytest.mark.slow
+
 CODES = [
     ("J45.20", "Mild intermittent asthma, uncomplicated"),
     ("J45.2", "A code that another begins with"),

@@ -340,6 +340,7 @@ def release(writers):
         writer.stdin.flush()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["table", "spool"])
 class TestOtherProcesses:
     def test_first_writes_of_four_processes_lose_no_partition(self, tmp_path, kind):
