@@ -285,7 +285,8 @@ def backend(chosen: Settings) -> Finding:
 
     if missing := find_backend(chosen.backend).missing(chosen):
         return Finding("backend", "MISSING", missing)
-    server = "" if find_backend(chosen.backend).loads_models else f", {chosen.endpoint} (not contacted)"
+    is_server = not find_backend(chosen.backend).loads_models and chosen.endpoint
+    server = f", {chosen.endpoint} (not contacted)" if is_server else ""
     return Finding("backend", "ok", f"{chosen.backend} (CCL_BACKEND){server}")
 
 
