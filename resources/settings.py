@@ -19,7 +19,7 @@ from ccl_assets.resources.text_generation.backends import backend_names
 
 @dataclass(frozen=True)
 class Limits:
-    """What a profile bounds; ``None`` bounds nothing. Only steps that run a model or train one are bounded.
+    """Bounds of a profile; ``None`` bounds nothing. Only steps that run a model or train one are bounded.
 
     Attributes:
         mined_notes: Notes per note shard that are sent to the miner.

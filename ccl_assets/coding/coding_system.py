@@ -1,4 +1,4 @@
-"""What a system that codes notes is, says of itself and is made from."""
+"""Interface, description and ingredients of a system that codes notes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CodingSystem(Protocol):
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What systems are made from; each takes what it needs.
+    """Ingredients of systems; each takes what it needs.
 
     Attributes:
         billable: The release's billable codes.
@@ -55,7 +55,7 @@ class Ingredients:
 
 @dataclass(frozen=True, kw_only=True)
 class SystemDescription:
-    """What a system is and needs.
+    """Description of a system and of its needs.
 
     Attributes:
         name: Its key, and the name of its module.

@@ -1,4 +1,4 @@
-"""What a long loop says of itself: done, rate, time left."""
+"""Progress of a long loop: done, rate, time left."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ _PAGE_MARKS = (b"<!doctype html", b"<html")
 
 @dataclass(frozen=True)
 class DownloadPolicy:
-    """How patient a download is.
+    """Patience of a download.
 
     Attributes:
         timeout: Seconds without a byte after which an attempt is given up.
@@ -56,7 +56,7 @@ class DownloadPolicy:
 
 @dataclass(frozen=True)
 class DownloadReport:
-    """What was downloaded. ``seconds`` and ``resumed_from`` (a byte position) are of the last call, not of earlier ones."""
+    """Report of a download. ``seconds`` and ``resumed_from`` (a byte position) are of the last call, not of earlier ones."""
 
     url: str
     path: Path
@@ -73,7 +73,7 @@ class DownloadReport:
 
 
 def is_url(text: str) -> bool:
-    """Whether a text is a URL of any scheme, and not a path."""
+    """Tell whether a text is a URL of any scheme, and not a path."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text) is not None
 
 

@@ -1,4 +1,4 @@
-"""Where an ICD-10-CM release comes from: the packaged one, files on disk, the store, or URLs that are fetched into the store."""
+"""Source of an ICD-10-CM release: the packaged one, files on disk, the store, or URLs that are fetched into the store."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ReleaseSource:
 
     @property
     def is_set(self) -> bool:
-        """Whether the setting or the record names a release."""
+        """Tell whether the setting or the record names a release."""
         return bool(self._value)
 
     @property

@@ -43,7 +43,7 @@ class Collected:
 
 
 class Progress:
-    """What a line of progress says: done, rate, time left, tokens, failures. It counts; it sees no text.
+    """Progress of requests: done, rate, time left, tokens, failures. It counts; it sees no text.
 
     Rate and time left are those of requests that were really asked: answers from the store come at once, and a run that goes on
     after a kill would promise to be done in no time.

@@ -1,4 +1,4 @@
-"""What the report is made of: tables and artifacts in, :class:`ReportInputs` out."""
+"""Inputs of the report: tables and artifacts in, :class:`ReportInputs` out."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def report_inputs(
 def left_out(
     settings: Settings, coverage: pa.Table, extractions: pa.Table, pairs: pa.Table, adapters: Path
 ) -> list[str]:
-    """What the profile's bounds left out, one sentence each, with counts.
+    """Parts left out by the profile's bounds, one sentence each, with counts.
 
     Args:
         settings: The profile's settings.

@@ -88,7 +88,7 @@ class Instructions:
         return self.effective_instructions(code, "use_additional_code")
 
     def holds(self, reference: Reference, code: str) -> bool:
-        """Whether a reference means a code: the code is named, or below what is named, and has the characters asked for."""
+        """Tell whether a reference means a code: the code is named, or below what is named, and has the characters asked for."""
         held = self._nodes_held(reference)
         return any(node in held for node in self._line(code)) and self._fits(reference, code)
 
@@ -114,7 +114,7 @@ class Instructions:
         return [conflict for conflict in found if conflict is not None]
 
     def is_manifestation(self, code: str) -> bool:
-        """Whether a code names a manifestation, which never comes first.
+        """Tell whether a code names a manifestation, which never comes first.
 
         It is one if its title, or the title of a code above it, says "in diseases classified elsewhere" or the like, or if a
         code-first note in force asks for what underlies it ("underlying disease, such as:") without "if applicable", "if known",

@@ -1,4 +1,4 @@
-"""How a training process says where it is: to Dagster when it was launched from there, else to stderr."""
+"""Progress of a training process: to Dagster when it was launched from there, else to stderr."""
 
 from __future__ import annotations
 
