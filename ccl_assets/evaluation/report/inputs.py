@@ -152,7 +152,7 @@ def left_out(
         asked = [
             name
             for name, system in SYSTEMS.items()
-            if system.is_bounded and (settings.limits.systems is None or name in settings.limits.systems)
+            if system.needs_generator and (settings.limits.systems is None or name in settings.limits.systems)
         ]
         said.append(
             f"Path check, no results: {', '.join(asked)} ran on the packaged model, which shows that everything runs and codes "
