@@ -31,8 +31,8 @@ test: $(DEV_READY) ## Set up, then run the linters and all tests
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-fast: $(DEV_READY) ## Tests without a model, a browser or the whole graph: for everyday work
-	@$(BIN)/python -m pytest -q -n 2 -m "not slow" --ignore=tests/integration --ignore=tests/ui --ignore=tests/resources --ignore=tests/sft
+fast: $(DEV_READY) ## Tests without a model, a browser, published data or the whole graph: for everyday work
+	@$(BIN)/python -m pytest -q -n 2 -m "not slow and not published" --ignore=tests/integration --ignore=tests/ui --ignore=tests/resources --ignore=tests/sft
 
 golden: $(DEV_READY) ## Write the golden files anew (asset graph, prompts, nearest codes): look at the difference before committing it
 	@CCL_UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/integration/test_lineage.py tests/prompts

@@ -1,1 +1,1 @@
-"""How assets are stored: Delta tables, FAISS indexes, artifact directories."""
+"""Storage of assets: Delta tables, FAISS indexes, artifact directories."""

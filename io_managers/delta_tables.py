@@ -77,7 +77,7 @@ class DeltaTables:
         self._recent: OrderedDict[tuple[Any, ...], pa.Table] = OrderedDict()
 
     def uri(self, contract: TableContract) -> str:
-        """Where the table lies."""
+        """Address of the table."""
         return f"{self.root}/{contract.name}"
 
     def spool(self, contract: TableContract) -> RowSpool:
@@ -207,7 +207,7 @@ class DeltaTables:
         yield from dataset.to_batches(columns=names, filter=condition, batch_size=4096, **_SMALL_READAHEAD)
 
     def exists(self, contract: TableContract) -> bool:
-        """Whether the table was ever written."""
+        """Tell whether the table was ever written."""
         from deltalake import DeltaTable
 
         return bool(DeltaTable.is_deltatable(self.uri(contract)))

@@ -31,7 +31,7 @@ class IndexMismatchError(RuntimeError):
 
 
 class Encoder(Protocol):
-    """Who embeds queries."""
+    """Interface of an encoder of queries."""
 
     @property
     def model_name(self) -> str:
@@ -46,7 +46,7 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class Origin:
-    """What an index was built from, and how.
+    """Origin of an index: encoder, texts and kind.
 
     Attributes:
         release: Release label.

@@ -21,6 +21,26 @@ class PartitionRangeError(RuntimeError):
     """A run covers several partitions."""
 
 
+class StoredTable:
+    """An input that the body reads itself, a part at a time, since the whole may not fit into memory."""
+
+    def __init__(self, tables: DeltaTables, contract: TableContract, partitions: Sequence[str] | None) -> None:
+        """Read ``partitions`` of a table, ``None`` for all."""
+        self._tables, self._contract, self._partitions = tables, contract, partitions
+
+    def read(self, columns: Sequence[str], where: Where | None = None) -> pa.Table:
+        """Read columns of the rows that ``where`` wants into memory."""
+        if self._partitions == []:
+            return self._contract.table([]).select(list(columns))
+        return self._tables.read(self._contract, self._partitions, columns, where)
+
+    def batches(self, columns: Sequence[str], where: Where | None = None) -> Iterator[pa.RecordBatch]:
+        """Stream the same."""
+        if self._partitions == []:
+            return iter(())
+        return self._tables.batches(self._contract, self._partitions, columns, where)
+
+
 class TableIOManager(dg.IOManager):
     """Stores Arrow tables under their contract.
 
@@ -62,10 +82,12 @@ class TableIOManager(dg.IOManager):
         contract = self._contract(context.asset_key)
         partitions = list(context.asset_partition_keys) if context.has_asset_partitions else None
         wanted = context.definition_metadata or {}
+        if partitions:
+            self._refuse_absent(context, contract, partitions)
+        if wanted.get("is_streamed"):
+            return StoredTable(self._tables, contract, partitions)
         if partitions == []:  # the partition reads nothing of this table, which may not even exist yet
             return contract.table([]).select(wanted.get("columns") or contract.schema.names)
-        if partitions is not None:
-            self._refuse_absent(context, contract, partitions)
         where = {
             name: [context.partition_key if value == PARTITION else value for value in values]
             for name, values in wanted.get("where", {}).items()

@@ -1,1 +1,1 @@
-"""Where things are: settings, models, stores. Environment variables are read in settings.py only."""
+"""Places of things: settings, models, stores. Environment variables are read in settings.py only."""

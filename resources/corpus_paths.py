@@ -1,4 +1,4 @@
-"""Where the user's corpora lie; every path is optional and stands for one ``CCL_`` setting."""
+"""Paths of the user's corpora; every path is optional and stands for one ``CCL_`` setting."""
 
 from __future__ import annotations
 

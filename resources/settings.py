@@ -9,22 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ccl_assets.resources.text_generation.backends import backend_names
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a profile bounds; ``None`` bounds nothing. Only steps that ask a language model or train one are bounded.
+    """Bounds of a profile; ``None`` bounds nothing. Only steps that run a model or train one are bounded.
 
     Attributes:
         mined_notes: Notes per note shard that are sent to the miner.
         refined_codes: Codes per chapter whose candidates the miner refines; others keep their most frequent candidates.
         synthesized_families: Code families per chapter the synthesizer writes evidence for.
         answer_tokens: Tokens a system may answer a benchmark note with.
-        benchmark_notes: Notes of each benchmark that systems with a model are asked about; index look-up codes all.
+        benchmark_notes: Notes of each benchmark that costly systems are asked about; index look-up codes all.
         systems: Systems that code the benchmark notes; others can still be materialized by hand.
         is_training_bounded: Recipes apply their ``quick`` overrides (examples, steps, seconds).
     """
@@ -50,6 +52,12 @@ PROFILES = {
     ),
     "full": Limits(),
 }
+
+
+def _known_backend(name: str) -> str:
+    if name not in backend_names():
+        raise ValueError(f"there are {', '.join(backend_names())}")
+    return name
 
 
 class Settings(BaseSettings):
@@ -82,7 +90,9 @@ class Settings(BaseSettings):
     model: str = Field("packaged", description="Base model: `packaged`, a directory, or a Hugging Face model id.")
     miner_model: str | None = Field(None, description="Model of extraction and refinement, if not the base model.")
     synthesizer_model: str | None = Field(None, description="Model of synthesis, if not the base model.")
-    backend: Literal["transformers", "openai", "vllm"] = Field("transformers", description="Who runs the models.")
+    backend: Annotated[str, AfterValidator(_known_backend)] = Field(
+        "transformers", description="Who runs the models: a module of `resources/text_generation/backends`."
+    )
     endpoint: str | None = Field(None, description="Base URL of an OpenAI-compatible server, for backend `openai`.")
     api_key: SecretStr = Field(SecretStr("none"), description="Key for the endpoint.")
     trusted_hosts: str = Field("", description="Hosts, comma separated, that may see restricted notes.")

@@ -17,6 +17,8 @@ for name in [name for name in os.environ if name.startswith(("CCL_", "DAGSTER_")
     if name != "CCL_UPDATE_GOLDEN":
         del os.environ[name]
 
+_PUBLISHED = {"published_releases", "development_corpora"}  # fixtures of data that is read for seconds
+
 
 def pytest_collection_modifyitems(items):
     """Slow files first: a worker that begins one last lets the other wait. What others nearly cover is run where asked for."""
@@ -25,6 +27,9 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if item.get_closest_marker("exhaustive"):
                 item.add_marker(skipped)
+    for item in items:
+        if _PUBLISHED & set(item.fixturenames):
+            item.add_marker(pytest.mark.published)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 

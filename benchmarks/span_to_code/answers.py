@@ -10,8 +10,8 @@ from pathlib import Path
 
 from code_likelihood import CodeLikelihood, span_prompt
 from questions import TRAINED, Experiment, Question
+from span_accuracy import LEVELS, levels, ranking, written_code
 
-from ccl_assets.evaluation.span_accuracy import LEVELS, levels, ranking, written_code
 from ccl_assets.icd.ontology import Ontology
 from ccl_assets.text.folding import fold
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from answers import FIGURES, Answers
 from questions import GROUPS, Question
+from span_accuracy import mean_difference, mean_with_interval
 
 from ccl_assets.evaluation.scoring.bootstrap import Estimate
-from ccl_assets.evaluation.span_accuracy import mean_difference, mean_with_interval
 
 BASE = "base model"
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from held_out_terms import HeldOutTerm, hold_out
+
 from ccl_assets.corpora.loaders import CorpusPaths, load
-from ccl_assets.evaluation.held_out_terms import HeldOutTerm, hold_out
 from ccl_assets.evidence.gold.pairs import INDEX_SOURCES, IndexReferences, gold_pairs
 from ccl_assets.icd.chapters import CHAPTERS
 from ccl_assets.icd.index.alphabetic_index import SOURCES, parse_index

@@ -78,7 +78,7 @@ class CodeEntry:
 
 @dataclass(frozen=True)
 class ParsedCoding:
-    """What could be read.
+    """Codes and problems read from an answer.
 
     Attributes:
         entries: Distinct codes in the order given.

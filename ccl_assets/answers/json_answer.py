@@ -49,7 +49,7 @@ class _Node:
 
 
 def looks_like_json(text: str) -> bool:
-    """Whether an object or list of JSON opens a line."""
+    """Tell whether an object or list of JSON opens a line."""
     return _OPENING.search(text) is not None
 
 

@@ -48,7 +48,7 @@ class TableHead:
 
 
 def is_row(line: str) -> bool:
-    """Whether a line is a row of a table: cells between bars or tabs."""
+    """Tell whether a line is a row of a table: cells between bars or tabs."""
     return line.startswith("|") or line.count("|") > 1 or ("\t" in line.strip() and "|" not in line)
 
 

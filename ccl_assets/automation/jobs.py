@@ -28,7 +28,7 @@ _NO_RETRY = {"dagster/max_retries": "0"}
 
 
 class RefreshConfig(dg.Config):
-    """What to derive again."""
+    """Choice of what to derive again."""
 
     select: list[str] = Field(
         default=[],

@@ -1,4 +1,4 @@
-"""What comes from outside: the current data version of every source, by its key."""
+"""Sources from outside: the current data version of every source, by its key."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _NO_PAIRS = "gold/pairs is not materialized for all chapters of the release: its
 
 @dataclass(frozen=True)
 class ActiveRelease:
-    """What a system checks its codes against.
+    """Tables of a release that a system checks its codes against.
 
     Attributes:
         label: E.g. ``FY2026-April``.

@@ -1,4 +1,4 @@
-"""How a language model is asked to code."""
+"""Settings of coding with a language model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ccl_assets.text.windows import approximate_token_count
 
 @dataclass(frozen=True)
 class CoderSettings:
-    """How a model is asked.
+    """Settings of one system's requests.
 
     Attributes:
         context_window: Tokens the model takes, prompt and answer together.

@@ -1,4 +1,4 @@
-"""What a system that codes notes is, says of itself and is made from."""
+"""Interface, description and ingredients of a system that codes notes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CodingSystem(Protocol):
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What systems are made from; each takes what it needs.
+    """Ingredients of systems; each takes what it needs.
 
     Attributes:
         billable: The release's billable codes.
@@ -55,7 +55,7 @@ class Ingredients:
 
 @dataclass(frozen=True, kw_only=True)
 class SystemDescription:
-    """What a system is and needs.
+    """Description of a system and of its needs.
 
     Attributes:
         name: Its key, and the name of its module.
@@ -66,6 +66,7 @@ class SystemDescription:
         recipe: Recipe whose adapter the model carries; ``None``: no adapter.
         rung: Rung of the ladder whose span coders it uses; ``None``: none.
         needs_gold_pairs: Whether it looks up gold pairs.
+        is_costly: Coding a note takes long for another reason than a text generator, e.g. a model of its own.
         needs_human_evidence: Whether it is shown human-marked spans, so that its scores are an upper bound only.
     """
 
@@ -77,9 +78,15 @@ class SystemDescription:
     recipe: str | None = None
     rung: str | None = None
     needs_gold_pairs: bool = False
+    is_costly: bool = False
     needs_human_evidence: bool = False
 
     @property
-    def needs_model(self) -> bool:
-        """Whether it asks a language model."""
+    def needs_generator(self) -> bool:
+        """Tell whether it asks a text generator, which is then among its ingredients."""
         return self.prompt is not None
+
+    @property
+    def is_bounded(self) -> bool:
+        """Tell whether a profile bounds the notes it codes: it asks a text generator, or says that a note costs much."""
+        return self.needs_generator or self.is_costly

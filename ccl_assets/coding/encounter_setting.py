@@ -1,4 +1,4 @@
-"""Where a patient was seen, which decides whether an uncertain diagnosis is coded (guidelines II.H and IV.H)."""
+"""Setting in which a patient was seen; it decides whether an uncertain diagnosis is coded (guidelines II.H and IV.H)."""
 
 from __future__ import annotations
 

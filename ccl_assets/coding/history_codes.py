@@ -36,14 +36,14 @@ class HistoryRow:
     word: str
 
     def holds_for(self, code: str) -> bool:
-        """Whether a condition's code is among those of the row."""
+        """Tell whether a condition's code is among those of the row."""
         if self.first == self.last:
             return code.startswith(self.first)
         return self.first <= code[: len(self.first)] <= self.last
 
     @property
     def width(self) -> tuple[int, int]:
-        """How general the row is: longer prefixes first, then single categories, then the narrower range."""
+        """Rank of the row by generality: longer prefixes first, then single categories, then the narrower range."""
         return -len(self.first), _number(self.last) - _number(self.first)
 
 

@@ -138,7 +138,7 @@ class TermTable:
         return iter(self._codes)
 
     def may_begin(self, word: str) -> bool:
-        """Whether a term or a mask begins with a word."""
+        """Tell whether a term or a mask begins with a word."""
         return word in self._first_words
 
     def longest_match(self, words: Sequence[str], start: int, stop: int) -> tuple[str, int] | None:
@@ -161,7 +161,7 @@ class TermTable:
         return None
 
     def needs_capitals(self, term: str) -> bool:
-        """Whether a folded term is an acronym."""
+        """Tell whether a folded term is an acronym."""
         return term in self._acronyms
 
 

@@ -74,7 +74,7 @@ def masking_terms(pairs: Iterable[Mapping[str, Any]], titles: Mapping[str, str])
 
 
 def common_beginning(one: str, other: str) -> str:
-    """What two codes begin with alike."""
+    """Common beginning of two codes."""
     length = 0
     for left, right in zip(one, other, strict=False):
         if left != right:

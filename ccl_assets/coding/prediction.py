@@ -1,4 +1,4 @@
-"""What a system made of a note: its answer read, checked against the release and traced to the note."""
+"""Prediction for a note: a system's answer read, checked against the release and traced to the note."""
 
 from __future__ import annotations
 

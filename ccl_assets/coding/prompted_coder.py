@@ -1,4 +1,4 @@
-"""What the systems with a language model share: requests per window of a note, answers read and joined per note."""
+"""Shared part of the systems with a language model: requests per window of a note, answers read and joined per note."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _only(runs: Sequence[list[PredictedCode]]) -> list[PredictedCode]:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How often a note is coded, and what becomes of the runs.
+    """Number of times a note is coded, and use of the runs.
 
     Attributes:
         run_count: Runs per note.

@@ -109,7 +109,7 @@ class SpanCoding:
 
 
 def reason(found: FoundCode) -> str:
-    """What speaks for a code, in words: tier, how much of the term is there, strongest features. Quotes nothing of the note."""
+    """Reasons for a code, in words: tier, how much of the term is there, strongest features. Quotes nothing of the note."""
     whole = "term found whole" if found.similarity == 1 else f"{found.similarity:.0%} of a term found"
     said = "; ".join(f"{name} {by:+.2f}" for name, by in found.reasons)
     return f"{found.tier}: {whole}" + (f"; {said}" if said else "")

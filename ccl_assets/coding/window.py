@@ -30,7 +30,7 @@ def merge_predictions(windows: Sequence[Window], answers: Sequence[Sequence[Pred
 
 
 def evidence_rank(prediction: PredictedCode) -> tuple[bool, int]:
-    """Which of several predictions of a code to keep: the least."""
+    """Rank among several predictions of a code: the least is kept."""
     return prediction["repaired_from"] is not None, _STATUS_RANK[prediction["evidence_status"]]
 
 

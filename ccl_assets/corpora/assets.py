@@ -12,6 +12,7 @@ from ccl_assets.corpora.documents import LoadCounts
 from ccl_assets.corpora.edition import Edition
 from ccl_assets.corpora.loaders import CORPORA, CorpusPaths, read, source_files
 from ccl_assets.corpora.partitions import CORPUS
+from ccl_assets.corpora.readers import reader_modules
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
 from ccl_assets.icd.changes.crosswalk import Crosswalk
 from ccl_assets.icd.tables import BILLABLE_CODES, CROSSWALK
@@ -75,6 +76,7 @@ def configured_corpora(paths: CorpusPaths) -> list[str]:
         ),
     },
     name="corpus",
+    also=reader_modules(),
     kinds={"python"},
     ins=inputs(
         codes=Input(BILLABLE_CODES, columns=("code",), carries=("code",)),

@@ -1,4 +1,4 @@
-"""How often each split of a corpus uses each code."""
+"""Counts of each code in each split of a corpus."""
 
 from __future__ import annotations
 

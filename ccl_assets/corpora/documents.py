@@ -192,7 +192,7 @@ class AnnotatedNote:
 
 @dataclass
 class LoadCounts:
-    """What a load kept and left out, and why, by kind of row; complete once the corpus is read to its end.
+    """Counts of rows kept and left out by a load, with reasons, by kind of row; complete once the corpus is read to its end.
 
     Attributes:
         kept: Rows kept.

@@ -16,7 +16,7 @@ Coded = TypeVar("Coded", Label, EvidenceSpan)
 
 @dataclass
 class EditionCounts:
-    """What became of rows whose code is not billable in the active release.
+    """Counts of rows whose code is not billable in the active release.
 
     Attributes:
         outcomes: Rows by outcome: ``mapped``; ``repeated``, if the place already has the successor; else why there is none.

@@ -1,1 +1,1 @@
-"""How well systems code: counts, figures with intervals, evidence metrics, published figures and the report."""
+"""Evaluation of systems: counts, figures with intervals, evidence metrics, published figures and the report."""

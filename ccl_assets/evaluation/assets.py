@@ -11,7 +11,7 @@ from ccl_assets.coding.partitions import ADAPTER_OF_SYSTEM, CODER_OF_SYSTEM, SYS
 from ccl_assets.coding.systems import SYSTEMS, CoderSettings, Ingredients, build_system, system_modules
 from ccl_assets.corpora.tables import CODE_COUNTS, DOCUMENTS, EVIDENCE, LABELS
 from ccl_assets.evaluation import checks
-from ccl_assets.evaluation.benchmarks import SPLITS, asked_notes, benchmark_notes
+from ccl_assets.evaluation.benchmarks import BENCHMARK_SPLITS, SPLITS, asked_notes, benchmark_notes
 from ccl_assets.evaluation.report.score_plots import metadata_plots
 from ccl_assets.evaluation.rows import notes_to_code, prediction_row, row_not_asked
 from ccl_assets.evaluation.scoring.code_subsets import code_subsets
@@ -43,6 +43,7 @@ REPORT_KEY = dg.AssetKey(["eval", "report"])
             "context_tokens": _SETTINGS.context_tokens,
             "answer_tokens": _SETTINGS.limits.answer_tokens,
             "benchmark_notes": _SETTINGS.limits.benchmark_notes,
+            "benchmarks": ",".join(f"{corpus}/{split}" for corpus, splits in BENCHMARK_SPLITS.items() for split in splits),
             "constrain_codes": _SETTINGS.constrain_codes,
             "repair_codes": _SETTINGS.repair_codes,
         },
@@ -80,11 +81,11 @@ def predictions(
     name = context.partition_key
     description = SYSTEMS[name]
     benchmark = benchmark_notes(documents.to_pylist(), labels.to_pylist())
-    asked = asked_notes(benchmark, _SETTINGS.limits.benchmark_notes if description.needs_model else None)
+    asked = asked_notes(benchmark, _SETTINGS.limits.benchmark_notes if description.is_bounded else None)
     of_note = {f"{row['corpus']}/{row['document_id']}": row for row in benchmark}
     notes = notes_to_code({k: v for k, v in of_note.items() if (v["corpus"], v["document_id"]) in asked}, evidence)
     generator = None
-    if description.needs_model:
+    if description.needs_generator:
         models: LanguageModels = context.resources.language_models
         generator = models.generator("coder", adapter, adapter_name(adapter))
     ingredients = Ingredients(

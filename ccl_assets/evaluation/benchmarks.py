@@ -1,4 +1,4 @@
-"""Which splits of which corpora are benchmarks, and which of their notes a system is asked about."""
+"""Benchmarks: the splits that the corpora declare as such, and the notes of them that a system is asked about."""
 
 from __future__ import annotations
 
@@ -6,16 +6,11 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ccl_assets.corpora.readers import CORPORA
+
 Row = Mapping[str, Any]
 
-# CodiEsp's `dev`, called `val` here, is a benchmark of its own: its test labels are not public everywhere.
-BENCHMARK_SPLITS: dict[str, tuple[str, ...]] = {
-    "sample": ("test",),
-    "mimic_iv": ("test",),
-    "mdace": ("test",),
-    "aci_bench": ("test",),
-    "codiesp": ("val", "test"),
-}
+BENCHMARK_SPLITS: dict[str, tuple[str, ...]] = {name: source.benchmark_splits for name, source in CORPORA.items()}
 SPLITS = tuple(sorted({split for splits in BENCHMARK_SPLITS.values() for split in splits}))
 
 

@@ -38,7 +38,7 @@ def notes_to_code(notes: Mapping[str, Row], evidence: pa.Table) -> list[NoteToCo
 
 
 def prediction_row(system: str, note: Row, coded: CodedNote, model: str | None) -> dict[str, Any]:
-    """What a system answered for a note."""
+    """Row of a system's answer for a note."""
     return {
         **_named(system, note, model),
         "raw_output": coded.raw_output,

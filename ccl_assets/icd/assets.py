@@ -33,8 +33,10 @@ from ccl_assets.lakehouse.groups import group_of
 from ccl_assets.lakehouse.table_asset import SOURCE_KIND, Input, TableResult, inputs, table_asset
 from ccl_assets.resources.releases.source import ReleaseSource
 from ccl_assets.tables.collector import collector_paused
+from ccl_assets.tables.last_built import LastBuilt
 
 SOURCE_KEY = dg.AssetKey(["source", "icd_release"])
+_NOTES_READ: LastBuilt[list[dict[str, Any]]] = LastBuilt()  # instructional notes, read together with the codes
 
 
 @dg.observable_source_asset(
@@ -100,7 +102,9 @@ def release(context: dg.AssetExecutionContext) -> TableResult:
 def codes(context: dg.AssetExecutionContext, release: pa.Table) -> TableResult:
     """Every code of the release."""
     opened = open_unchanged(context, release)
-    rows = parse_tabular(opened.tabular, opened.label).codes
+    tabular = parse_tabular(opened.tabular, opened.label)
+    rows = tabular.codes
+    _NOTES_READ.get((opened,), lambda: tabular.instructions)
     billable = [row for row in rows if row["is_billable"]]
     gates = [
         checks.parents_exist(rows),
@@ -129,7 +133,7 @@ def codes(context: dg.AssetExecutionContext, release: pa.Table) -> TableResult:
 def instructions(context: dg.AssetExecutionContext, release: pa.Table, codes: pa.Table) -> TableResult:
     """Instructional notes where they are printed."""
     opened = open_unchanged(context, release)
-    rows = parse_tabular(opened.tabular, opened.label).instructions
+    rows = _NOTES_READ.get((opened,), lambda: parse_tabular(opened.tabular, opened.label).instructions)
     metadata = {
         **{f"notes_{kind}": n for kind, n in Counter(row["kind"] for row in rows).items()},
         "references": sum(len(row["referenced_codes"]) for row in rows),

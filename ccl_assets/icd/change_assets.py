@@ -64,7 +64,7 @@ def previous_icd_release_files(context: dg.OpExecutionContext) -> dg.DataVersion
 def release_diff_rows(
     context: dg.AssetExecutionContext, release: pa.Table, codes: pa.Table, instructions: pa.Table
 ) -> TableResult:
-    """What changed."""
+    """Changes between the two releases."""
     label = release["release"][0].as_py()
     previous = _previous(context)
     if previous is None:
@@ -95,7 +95,7 @@ def release_diff_rows(
     required_resource_keys={"release_source", "previous_release_source"},
 )
 def crosswalk(context: dg.AssetExecutionContext, release: pa.Table, codes: pa.Table) -> TableResult:
-    """What became of old codes."""
+    """Successors of old codes."""
     active = open_unchanged(context, release)
     previous = _previous(context)
     file = active.file("conversion_table") or (previous.file("conversion_table") if previous else None)

@@ -33,7 +33,7 @@ class NoCodeError(ValueError):
 
 
 def is_dotted(text: str) -> bool:
-    """Whether a text is a code in the spelling of this project."""
+    """Tell whether a text is a code in the spelling of this project."""
     return _DOTTED.fullmatch(text) is not None
 
 
@@ -73,5 +73,5 @@ def spelled(code: str) -> str:
 
 
 def is_order_file_code(text: str) -> bool:
-    """Whether a text is a code as the official order file has it: upper case, without a dot."""
+    """Tell whether a text is a code as the official order file has it: upper case, without a dot."""
     return _ORDER_FILE_CODE.fullmatch(text) is not None

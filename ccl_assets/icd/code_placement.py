@@ -1,4 +1,4 @@
-"""Where a code may stand in the Tabular List: below its parent, in its block, in its chapter."""
+"""Place of a code in the Tabular List: below its parent, in its block, in its chapter."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def misplaced(code: str, parent: str | None, chapter: str, block: str, blocks: S
 
 
 def in_block(category: str, block: str) -> bool:
-    """Whether a category lies in a block such as ``S80-S89`` or ``C7A``.
+    """Tell whether a category lies in a block such as ``S80-S89`` or ``C7A``.
 
     A category that ends in a letter is printed between the numbers and not after them: ``C4A`` lies in ``C43-C44``.
     """

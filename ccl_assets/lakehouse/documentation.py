@@ -1,4 +1,4 @@
-"""What the UI says of an asset before it ever ran: description, columns and where they come from, what to read on."""
+"""Text of the UI on an asset before it ever ran: description, columns with their origins, further reading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every asset that asks a language model has in common: pool, retries, progress, and errors that stop it."""
+"""Common part of all assets that ask a language model: pool, retries, progress, and errors that stop it."""
 
 from __future__ import annotations
 

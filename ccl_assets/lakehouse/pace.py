@@ -1,11 +1,11 @@
-"""What a long loop says of itself: done, rate, time left."""
+"""Progress of a long loop: done, rate, time left."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-_SHORTEST_SILENCE_S, _LONGEST_SILENCE_S = 5.0, 60.0
+from ccl_assets.resources.progress import Rhythm, duration
 
 
 class Pace:
@@ -15,22 +15,19 @@ class Pace:
         self, what: str, total: int, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Count up to ``total`` of ``what`` ("notes coded")."""
-        self._what, self._total, self._say, self._clock = what, total, say, clock
+        self._what, self._total, self._say = what, total, say
         self._done = 0
-        self._began = self._said = clock()
+        self._rhythm = Rhythm(clock)
 
     def step(self) -> None:
         """Count one."""
         self._done += 1
-        now = self._clock()
-        silence = min(max(_SHORTEST_SILENCE_S, (now - self._began) / 10), _LONGEST_SILENCE_S)
-        if self._done == self._total or now - self._said >= silence:
-            self._said = now
-            self._say(self._line(now - self._began))
+        if self._rhythm.is_due() or self._done == self._total:
+            self._say(self._line(self._rhythm.seconds))
 
     def _line(self, took: float) -> str:
         said = f"{self._done:,}/{self._total:,} {self._what} in {took:,.0f} s"
         if not took or self._done == self._total:
             return said
         rate = self._done / took
-        return f"{said}; {rate:.2f} a second, about {(self._total - self._done) / rate:,.0f} s left"
+        return f"{said}; {rate:.2f} a second, about {duration((self._total - self._done) / rate)} left"

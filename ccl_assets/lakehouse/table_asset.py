@@ -75,6 +75,8 @@ class Input:
             columns holds one of its values.
         carries: Columns whose values the result takes from this table as they are, for column lineage; ``new=old`` where the
             result calls it otherwise. A table computed together with others takes those it has.
+        is_streamed: The body receives a :class:`~ccl_assets.io_managers.table_io_manager.StoredTable` and reads from it, instead of
+            an Arrow table with ``columns`` and ``where``.
     """
 
     contract: TableContract
@@ -82,6 +84,7 @@ class Input:
     columns: tuple[str, ...] = ()
     where: Where = field(default_factory=dict)
     carries: tuple[str, ...] = ()
+    is_streamed: bool = False
 
     @property
     def origins(self) -> dict[str, str]:
@@ -109,6 +112,7 @@ def inputs(**wanted: TableContract | Input) -> dict[str, dg.AssetIn]:
                 "columns": list(needed.columns),
                 "where": {k: list(v) for k, v in needed.where.items()},
                 ORIGINS: needed.origins,
+                **({"is_streamed": True} if needed.is_streamed else {}),
             },
         )
     return found

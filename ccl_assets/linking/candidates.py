@@ -133,7 +133,7 @@ def candidates(
 
 
 def statuses(note: ReadNote, candidate: Candidate) -> list[Assertion]:
-    """What the note says at each place of the terms that state a candidate."""
+    """Statuses in the note at each place of the terms that state a candidate."""
     places = {place for said in candidate.said for place in said.places}
     if not places:
         places = {candidate.place}

@@ -13,7 +13,7 @@ MOST_CALIBRATION_ERROR = 0.05
 
 @gate("has_terms", "Every tier of the rung gives terms (an empty tier warns; no term at all stops).")
 def has_terms(counts: Mapping[str, int], tiers: Sequence[str]) -> Gate:
-    """Whether each tier that the rung names gives terms.
+    """Tell whether each tier that the rung names gives terms.
 
     Args:
         counts: Terms by tier, all languages together.
@@ -31,7 +31,7 @@ def has_terms(counts: Mapping[str, int], tiers: Sequence[str]) -> Gate:
 
 @gate("weights_finite", "All weights of the verifiers are finite numbers.")
 def weights_finite(coders: Mapping[str, SpanCoder]) -> Gate:
-    """Whether what was learned can be computed with.
+    """Tell whether what was learned can be computed with.
 
     Args:
         coders: By language.
@@ -47,7 +47,7 @@ def weights_finite(coders: Mapping[str, SpanCoder]) -> Gate:
 
 @gate("calibrated", f"Stated probabilities are {MOST_CALIBRATION_ERROR:.0%} from the real shares at most (warns).")
 def calibrated(errors: Mapping[str, float]) -> Gate:
-    """Whether probabilities hold on candidates that the coder had not seen.
+    """Tell whether probabilities hold on candidates that the coder had not seen.
 
     Args:
         errors: Expected calibration error by language.

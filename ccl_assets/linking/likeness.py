@@ -1,4 +1,4 @@
-"""How much a note is like training notes that have a code: kernel ridge regression on its words and word pairs."""
+"""Likeness of a note to training notes that have a code: kernel ridge regression on its words and word pairs."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Counts:
 
 @dataclass
 class Reliability:
-    """What terms were worth in training notes.
+    """Worth of terms in training notes.
 
     Attributes:
         counts: By number of the term.

@@ -27,7 +27,7 @@ IsLost = Callable[[Target], bool]  # whether storage no longer has what was mate
 
 @dataclass
 class Frontier:
-    """What may be materialized now, and what waits.
+    """Targets that may be materialized now, and those that wait.
 
     Attributes:
         ready: Stale or missing, with nothing stale or missing above.
@@ -79,7 +79,7 @@ class Frontier:
 
 @dataclass
 class Outcome:
-    """What a refresh or a run did: targets materialized, failed with a message, and left waiting below a failure."""
+    """Result of a refresh or a run: targets materialized, failed with a message, and left waiting below a failure."""
 
     materialized: list[Target] = field(default_factory=list)
     failed: dict[Target, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What Dagster has as materialized and storage no longer holds: a table or artifact that somebody removed."""
+"""Partitions that Dagster has as materialized and storage no longer holds: a table or artifact that somebody removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which process executes a run, so that one can clear away what a killed one left, and wait for a living one with a word.
+"""Processes that execute runs, so that one can clear away what a killed one left, and wait for a living one with a word.
 
 A killed process cannot say that its run ended: the run stays "started" and keeps its slot of a concurrency pool, for which every
 later run would wait without end. Dagster's own monitoring does not look at the processes its default launcher starts.

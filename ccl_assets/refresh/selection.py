@@ -1,4 +1,4 @@
-"""What a refresh is for: everything, or some assets and partitions with all that these are derived from."""
+"""Scope of a refresh: everything, or some assets and partitions with all that these are derived from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a release comes into force: every October 1, and some years an update on January 1 or April 1."""
+"""Dates on which releases come into force: every October 1, and some years an update on January 1 or April 1."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Due:
 
     @property
     def remedy(self) -> str:
-        """What to do."""
+        """Remedy for people."""
         return (
             f"take the files of {self.label} from NCHS or CMS and launch the job release_update with their paths or URLs; see "
             "docs/annual_update.md"

@@ -11,7 +11,7 @@ import pyarrow as pa
 from ccl_assets.corpora.tables import DOCUMENTS, EVIDENCE, LABELS
 from ccl_assets.evidence.tables import KNOWLEDGE_BASE_PAIRS
 from ccl_assets.icd.tables import BILLABLE_CODES, BILLABLE_TITLES
-from ccl_assets.io_managers.table_io_manager import TableIOManager
+from ccl_assets.io_managers.table_io_manager import StoredTable, TableIOManager
 from ccl_assets.lakehouse.artifact_asset import artifact_asset
 from ccl_assets.lakehouse.llm_step import GPU_POOL
 from ccl_assets.lakehouse.table_asset import (
@@ -67,7 +67,7 @@ def recipes(context: dg.AssetExecutionContext) -> TableResult:
     gates=(checks.no_test_text, checks.fits_window, checks.is_not_empty,),
     ins=inputs(
         codes=Input(BILLABLE_TITLES, columns=("code", "long_title")),
-        documents=Input(DOCUMENTS, ALL, NOTE_COLUMNS, where={"split": (*TRAINING_SPLITS, "test")}),
+        documents=Input(DOCUMENTS, ALL, is_streamed=True),
         labels=Input(LABELS, ALL, LABEL_COLUMNS, carries=("codes=code",)),
         evidence=Input(EVIDENCE, ALL, EVIDENCE_COLUMNS),
         pairs=Input(KNOWLEDGE_BASE_PAIRS, CHAPTERS_OF_RECIPE, PAIR_COLUMNS, carries=("pair_id", "codes=code")),
@@ -79,7 +79,7 @@ def recipes(context: dg.AssetExecutionContext) -> TableResult:
 def dataset(
     context: dg.AssetExecutionContext,
     codes: pa.Table,
-    documents: pa.Table,
+    documents: StoredTable,
     labels: pa.Table,
     evidence: pa.Table,
     pairs: pa.Table,
@@ -98,9 +98,9 @@ def dataset(
     account = DatasetAccount()
     sources = Sources(
         titles=dict(zip(codes["code"].to_pylist(), codes["long_title"].to_pylist(), strict=True)),
-        notes=documents,
-        training_texts=tables.batches(DOCUMENTS, None, TEXT_COLUMNS, {"split": TRAINING_SPLITS}),
-        test_texts=tables.batches(DOCUMENTS, None, TEXT_COLUMNS, {"split": ("test",)}),
+        notes=documents.read(NOTE_COLUMNS, {"split": (*TRAINING_SPLITS, "test")}),
+        training_texts=documents.batches(TEXT_COLUMNS, {"split": TRAINING_SPLITS}),
+        test_texts=documents.batches(TEXT_COLUMNS, {"split": ("test",)}),
         labels=labels,
         evidence=evidence,
         pairs=pairs,

@@ -50,7 +50,7 @@ def no_test_text(account: DatasetAccount, is_left_out: bool) -> Gate:
 
 @gate("fits_window", "What is in the dataset fits the window; nothing had to be left out for its length (warns).")
 def fits_window(left_out: LeftOut, kept: int, window: int, over_window: Sequence[str] = ()) -> Gate:
-    """Whether every example fits, and whether notes or spans had to be left out because the window is too short.
+    """Tell whether every example fits, and whether notes or spans had to be left out because the window is too short.
 
     Args:
         left_out: Of the dataset.

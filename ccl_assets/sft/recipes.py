@@ -53,7 +53,7 @@ def _require_limits(limits: Mapping[str, object], key: str, tiers: tuple[str, ..
 
 @dataclass(frozen=True)
 class DocumentMix:
-    """Which notes become document examples, and how often.
+    """Choice of the notes that become document examples, and their repetitions.
 
     Attributes:
         max_train: Notes of the training split; ``None`` is all of them.
@@ -84,7 +84,7 @@ class DocumentMix:
 
 @dataclass(frozen=True)
 class SpanMix:
-    """Which knowledge-base pairs become span examples, and how many.
+    """Choice of the knowledge-base pairs that become span examples, and their number.
 
     Attributes:
         tiers: Tiers used, the most trusted first; empty trains on documents only.

@@ -1,1 +1,1 @@
-"""What a stored table must be: its contract, the outcome of a gate, and bulk reading."""
+"""Promises of a stored table: its contract, the outcome of a gate, and bulk reading."""

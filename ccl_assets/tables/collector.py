@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Look for no garbage cycles meanwhile.
+    """Pause the cyclic garbage collector.
 
     Reading a release makes a million objects that all live on and no cycles; looking for some among them again and again took
     a fifth to a third of the time. Nested uses are fine.

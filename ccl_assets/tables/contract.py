@@ -38,7 +38,7 @@ class Column:
 
 @dataclass(frozen=True)
 class TableContract:
-    """What a table promises.
+    """Contract of a table.
 
     Attributes:
         name: ``group/table``; also the asset key.

@@ -1,4 +1,4 @@
-"""What was built last from a table, kept while the next partition asks for the same."""
+"""Object built last from a table, kept while the next partition asks for the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a note says of the conditions it names: whether they are present, whose they are, and when.
+"""Assertions of a note about the conditions it names: presence, person and time.
 
 Rules after NegEx (Chapman et al. 2001) and ConText (Harkema et al. 2009), over the layout of the note: lines, sections,
 sentences, lists, tables, boxes and signs. Offsets are end-exclusive code points of the raw note.
@@ -69,7 +69,7 @@ class NoteAssertions:
         self._flags = flags
 
     def status(self, begin: int, end: int) -> Assertion:
-        """What the note says of the condition at these offsets.
+        """Status of the condition at these offsets.
 
         Where several hold, the first counts of: negated, other person, family, hypothetical, resolved, historical, uncertain.
         """
@@ -78,7 +78,7 @@ class NoteAssertions:
         return self.status_of_words(first, last)
 
     def status_of_words(self, first: int, last: int) -> Assertion:
-        """What the note says of a range of its words, end-exclusive."""
+        """Status of a range of words, end-exclusive."""
         common = -1
         for flags in self._flags[first:last]:
             common &= flags

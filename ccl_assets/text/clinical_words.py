@@ -1,4 +1,4 @@
-"""What a phrase says, word by word, however it is written: ``Fx R distal tibia`` and ``fracture of lower end of right tibia``.
+"""Meaning of a phrase, word by word, however it is written: ``Fx R distal tibia`` and ``fracture of lower end of right tibia``.
 
 Only wordings that mean the same in every note stand here. An abbreviation of a title's own words (``LOC``, ``ACL``) needs no
 entry: see :func:`words_said`.

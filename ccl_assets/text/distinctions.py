@@ -92,7 +92,7 @@ def distinctions(text: str) -> tuple[str, ...]:
 
 
 def are_told_apart(one: str, other: str) -> bool:
-    """Whether two phrases differ in a distinguishing word, order and repetition aside."""
+    """Tell whether two phrases differ in a distinguishing word, order and repetition aside."""
     first, second = set(distinctions(one)), set(distinctions(other))
     opposites = first & set(OPPOSITES), second & set(OPPOSITES)
     if all(opposites) and opposites[0] != opposites[1]:

@@ -1,4 +1,4 @@
-"""When two phrases count as the same: case, whitespace and punctuation folded."""
+"""Folding of phrases that count as the same: case, whitespace and punctuation folded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a quoted span stands in its note.
+"""Place of a quoted span in its note.
 
 Models that are asked for verbatim words return them nearly verbatim. Here a quote is traced to the raw note: offsets
 are end-exclusive code points of the text as stored, and what is kept as evidence is always the note's own wording.
@@ -22,7 +22,7 @@ _MIN_INSIDE_WORD = 4
 
 @dataclass(frozen=True)
 class Grounding:
-    """Where a quote stands.
+    """Place of a quote.
 
     Attributes:
         status: ``verbatim``: stands in the note as it is read: white space (notes wrap, the output format has one line per

@@ -1,4 +1,4 @@
-"""What signs, boxes, tables and "X: No" say of the words beside them, without a sentence."""
+"""Assertions made by signs, boxes, tables and "X: No" about the words beside them, without a sentence."""
 
 from __future__ import annotations
 

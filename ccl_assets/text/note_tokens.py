@@ -26,7 +26,7 @@ _PLAIN_GAPS = frozenset({" ", "-", ", ", "/"})
 
 
 class Break(IntEnum):
-    """What stands before a word: nothing that separates, the end of a phrase, or the end of a statement."""
+    """Separation before a word: nothing that separates, the end of a phrase, or the end of a statement."""
 
     NONE = 0
     PHRASE = 1

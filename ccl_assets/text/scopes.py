@@ -1,4 +1,4 @@
-"""How far a trigger reaches: within its statement, through lists of any length, up to where another thing is said."""
+"""Reach of a trigger: within its statement, through lists of any length, up to where another thing is said."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Statement:
     _depths: list[int] = field(default_factory=list)
 
     def depth(self, position: int) -> int:
-        """How many brackets are open at a word."""
+        """Number of brackets open at a word."""
         if not self._depths:
             depth = 0
             for place in range(self.begin, self.end):

@@ -1,4 +1,4 @@
-"""Where a note that is too long may be cut: at its sections, so that every part reads as a note of its own.
+"""Cuts of a note that is too long: at its sections, so that every part reads as a note of its own.
 
 Unlike the overlapping windows a long note is coded by (``text/windows.py``), training parts do not overlap: each
 span is learned once.

@@ -19,7 +19,7 @@ from ccl_assets.text.rule_files import LANGUAGES, rule_lines, word_groups, word_
 
 
 class SectionKind(StrEnum):
-    """What kind of text a section holds."""
+    """Kind of text that a section holds."""
 
     FAMILY = "family"
     PAST = "past"

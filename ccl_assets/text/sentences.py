@@ -1,4 +1,4 @@
-"""Where a statement of a note begins: behind the end of a sentence, at an item of a list, on a line of its own."""
+"""Beginnings of statements in a note: behind the end of a sentence, at an item of a list, on a line of its own."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def sides(phrase: str) -> list[str]:
 
 
 def is_bound_to_side(phrase: str) -> bool:
-    """Whether the other side of what the phrase names is another thing or none: heart chambers, the middle lobe, handedness."""
+    """Tell whether the other side of a thing is another thing or none: heart chambers, the middle lobe, handedness."""
     return _BOUND.search(phrase) is not None
 
 

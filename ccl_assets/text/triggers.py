@@ -12,7 +12,7 @@ from ccl_assets.text.rule_files import triggers, word_groups, word_set
 
 
 class Assertion(StrEnum):
-    """What a note says of a condition it names."""
+    """Assertion of a note about a condition it names."""
 
     PRESENT = "present"
     NEGATED = "negated"
@@ -25,7 +25,7 @@ class Assertion(StrEnum):
 
 
 class Direction(StrEnum):
-    """Where a trigger's condition stands."""
+    """Side on which a trigger's condition stands."""
 
     FORWARD = "forward"  # behind it, up to the end of the scope
     NEAR = "near"  # the next words only

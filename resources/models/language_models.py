@@ -50,7 +50,7 @@ class LanguageModels:
                 taken for this one's.
 
         Raises:
-            ValueError: The endpoint is not set, or an adapter is asked of a backend that cannot load one.
+            ValueError: The endpoint is not set.
             BaseModelMismatchError: The adapter was trained on another base model.
         """
         from ccl_assets.resources.text_generation.store import CompletionStore
@@ -60,37 +60,24 @@ class LanguageModels:
         return StoredTextGenerator(backend, CompletionStore(self._settings.completions))
 
     def _backend(self, role: Role, adapter: Path | None, adapter_name: str) -> TextGenerator:
+        from ccl_assets.resources.text_generation.backend import ModelToRun
+        from ccl_assets.resources.text_generation.backends import WITH_ADAPTERS, find_backend
+
         chosen = self._settings
-        name = self.model_name(role) + (f"+{adapter_name}" if adapter else "")
-        if chosen.backend == "openai" and adapter is None:
-            from ccl_assets.resources.text_generation.endpoint.client import OpenAIEndpoint
-
-            if not chosen.endpoint:
-                raise ValueError("backend `openai` needs CCL_ENDPOINT, e.g. http://127.0.0.1:8000/v1")
-            return OpenAIEndpoint(
-                base_url=chosen.endpoint,
-                model=self.model_name(role),
-                api_key=chosen.api_key.get_secret_value(),
-                max_concurrency=chosen.concurrency,
-                trusted_hosts=chosen.trusted,
-            )
-        directory = self._directory(chosen.model_of(role))
+        backend = find_backend(chosen.backend)
+        if adapter is not None and not backend.loads_models:
+            backend = find_backend(WITH_ADAPTERS)
+        name = self.model_name(role)
         if adapter is not None:
-            require_same_base(adapter, directory)
-        if chosen.backend == "vllm":
-            from ccl_assets.resources.text_generation.vllm import VLLMEngine
-
-            return VLLMEngine(
-                directory, adapter_directory=adapter, model_name=name, context_tokens=chosen.context_tokens
+            require_same_base(adapter, self._directory(name))
+        return backend.build(
+            ModelToRun(
+                name=name,
+                shown_name=name + (f"+{adapter_name}" if adapter else ""),
+                directory=lambda: self._directory(name),
+                adapter=adapter,
+                settings=chosen,
             )
-        from ccl_assets.resources.text_generation.in_process.transformers_engine import TransformersEngine
-
-        return TransformersEngine(
-            directory,
-            adapter_directory=adapter,
-            model_name=name,
-            context_tokens=chosen.context_tokens,
-            threads=chosen.threads,
         )
 
     def _directory(self, model: str) -> Path:

@@ -71,7 +71,7 @@ def packaged_model_directory(cache: Path) -> Path:
     Raises:
         ModelMissingError: The distribution is not installed, or holds no usable model.
     """
-    gguf = _packaged_gguf()
+    gguf = packaged_gguf()
     stat = gguf.stat()
     directory = cache / f"smollm2-135m-instruct-{stat.st_size}-{_sha256(gguf, stat.st_mtime_ns)[:16]}"
     if not directory.is_dir():
@@ -113,7 +113,12 @@ def _downloaded(model: str) -> Path:
         ) from None
 
 
-def _packaged_gguf() -> Path:
+def packaged_gguf() -> Path:
+    """GGUF file of the packaged model.
+
+    Raises:
+        ModelMissingError: The distribution is not installed, or holds no usable model.
+    """
     # located, not imported: the package is a plug-in whose own dependencies are not installed
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:

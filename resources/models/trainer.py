@@ -1,4 +1,4 @@
-"""How a training process is started: its command line and its environment."""
+"""Start of a training process: its command line and its environment."""
 
 from __future__ import annotations
 

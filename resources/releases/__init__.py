@@ -1,1 +1,1 @@
-"""Where a release comes from: packaged, on disk, stored or downloaded."""
+"""Origins of a release: packaged, on disk, stored or downloaded."""

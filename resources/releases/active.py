@@ -1,4 +1,4 @@
-"""Which stored release is the active one where no setting says so: a small record in the release store."""
+"""Record of the stored release that is the active one where no setting says so: a small record in the release store."""
 
 from __future__ import annotations
 

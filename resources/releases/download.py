@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urldefrag, urlsplit
 
+from ccl_assets.resources.progress import Rhythm, duration
 from ccl_assets.resources.releases.download_part import HEAD_BYTES, DownloadError, Origin, PartFile
 
 __all__ = ["DownloadError", "DownloadPolicy", "DownloadReport", "download", "is_url"]
@@ -36,7 +37,7 @@ _PAGE_MARKS = (b"<!doctype html", b"<html")
 
 @dataclass(frozen=True)
 class DownloadPolicy:
-    """How patient a download is.
+    """Patience of a download.
 
     Attributes:
         timeout: Seconds without a byte after which an attempt is given up.
@@ -55,7 +56,7 @@ class DownloadPolicy:
 
 @dataclass(frozen=True)
 class DownloadReport:
-    """What was downloaded. ``seconds`` and ``resumed_from`` (a byte position) are of the last call, not of earlier ones."""
+    """Report of a download. ``seconds`` and ``resumed_from`` (a byte position) are of the last call, not of earlier ones."""
 
     url: str
     path: Path
@@ -72,7 +73,7 @@ class DownloadReport:
 
 
 def is_url(text: str) -> bool:
-    """Whether a text is a URL of any scheme, and not a path."""
+    """Tell whether a text is a URL of any scheme, and not a path."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text) is not None
 
 
@@ -295,24 +296,22 @@ class _Download:
 
 
 class _Progress:
-    """A line every two seconds: how much, how fast, how long still."""
+    """A line after two seconds, later ever more rarely: how much, how fast, how long still."""
 
     def __init__(self, name: str, start: int, total: int | None, say: Say) -> None:
         self._name, self._start, self._total, self._say = name, start, total, say
-        self._began = self._said = time.monotonic()
+        self._rhythm = Rhythm(time.monotonic, _PROGRESS_EVERY)
 
     def at(self, size: int) -> None:
-        now = time.monotonic()
-        if now - self._said < _PROGRESS_EVERY:
+        if not self._rhythm.is_due():
             return
-        self._said = now
-        rate = (size - self._start) / (now - self._began)
+        rate = (size - self._start) / self._rhythm.seconds
         if self._total is None:
             self._say(f"{self._name}: {size / 1e6:.1f} MB, {rate / 1e6:.1f} MB/s")
             return
         left = (self._total - size) / rate
         self._say(
-            f"{self._name}: {size / 1e6:.1f} of {self._total / 1e6:.1f} MB, {rate / 1e6:.1f} MB/s, {left:.0f} s left"
+            f"{self._name}: {size / 1e6:.1f} of {self._total / 1e6:.1f} MB, {rate / 1e6:.1f} MB/s, about {duration(left)} left"
         )
 
 

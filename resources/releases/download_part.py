@@ -17,7 +17,7 @@ class DownloadError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a part was begun from. With a validator, a server can tell whether the rest still belongs to it."""
+    """Origin of a part. With a validator, a server can tell whether the rest still belongs to it."""
 
     url: str
     etag: str | None = None
@@ -59,7 +59,7 @@ class PartFile:
             return stream.read(HEAD_BYTES)
 
     def origin(self, url: str) -> Origin | None:
-        """What the part was begun from, if that is the URL and a server can be asked for the rest."""
+        """Origin of the part, if that is the URL and a server can be asked for the rest."""
         try:
             origin = Origin(**json.loads(self._origin_path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):

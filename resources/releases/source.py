@@ -1,4 +1,4 @@
-"""Where an ICD-10-CM release comes from: the packaged one, files on disk, the store, or URLs that are fetched into the store."""
+"""Source of an ICD-10-CM release: the packaged one, files on disk, the store, or URLs that are fetched into the store."""
 
 from __future__ import annotations
 
@@ -46,13 +46,14 @@ class ReleaseSource:
 
     @property
     def is_set(self) -> bool:
-        """Whether the setting or the record names a release."""
+        """Tell whether the setting or the record names a release."""
         return bool(self._value)
 
     @property
-    def is_set_by_setting(self) -> bool:
-        """Whether the setting names a release, so that the record does not count."""
-        return bool(self._given)
+    def is_fetched_first(self) -> bool:
+        """URLs that are not in the store: the release is fetched when it is first opened."""
+        parts = [part.strip() for part in self._value.split(",") if part.strip()]
+        return bool(parts) and all(map(is_url, parts)) and self._store.find(parts) is None
 
     @property
     def _value(self) -> str:

@@ -100,7 +100,7 @@ class ReleaseStore:
         return write_active(self._folder, label, previous or (None if before == label else before))
 
     def is_whole(self, release: StoredRelease) -> bool:
-        """Whether all files are there as they were added."""
+        """Tell whether all files are there as they were added."""
         try:
             return self._digest(release.path) == release.digest
         except (OSError, ReleaseError):

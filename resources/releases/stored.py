@@ -60,7 +60,7 @@ class StoredRelease:
         return check_label(self.label), _UPDATES.index(self.label.partition("-")[2])
 
     def has_come_from(self, wanted: Mapping[str, str | None]) -> bool:
-        """Whether it was added from exactly these URLs, and has the SHA-256 that is demanded of each."""
+        """Tell whether it was added from exactly these URLs, and has the SHA-256 that is demanded of each."""
         hashes = {file.location: file.sha256 for file in self.files}
         return set(self.locations) == set(wanted) and all(
             demanded in (None, hashes.get(url)) for url, demanded in wanted.items()
@@ -91,5 +91,5 @@ class StoredRelease:
 
 
 def files_folder(folder: Path) -> Path:
-    """Where a release's folder holds its files."""
+    """Folder of a release's files."""
     return folder / _FILES

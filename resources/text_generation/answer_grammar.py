@@ -1,4 +1,4 @@
-"""What an answer may say: a list of codes with their titles, and no code that is not on it."""
+"""Grammar of an answer: a list of codes with their titles, and no code that is not on it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class CodeListGrammar:
         return ListPosition(0, len(self.entries), 0)
 
     def is_heading(self, line: bytes) -> bool:
-        """Whether codes follow after this line."""
+        """Tell whether codes follow after this line."""
         return _plain(line.decode("utf-8", "replace")) == _plain(self.heading)
 
     def advance(self, position: ListPosition, said: bytes) -> ListPosition | None:
@@ -94,7 +94,7 @@ class CodeListGrammar:
         return possible[0] if len(possible) == 1 else None
 
     def is_possible(self, position: ListPosition, used: Set[int]) -> bool:
-        """Whether an entry that was not used is possible."""
+        """Tell whether an entry that was not used is possible."""
         low, high, _ = position
         return high - low > len(used) or any(entry not in used for entry in range(low, high))
 

@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ccl_assets.resources.progress import Rhythm, duration
 from ccl_assets.resources.text_generation.requests import Completion, GenerationRequest, TextGenerator, closing
-
-_FIRST_REPORT_S, _LONGEST_SILENCE_S = 5.0, 60.0  # lines of a run of days must not fill the event log
 
 
 @dataclass
@@ -44,7 +43,7 @@ class Collected:
 
 
 class Progress:
-    """What a line of progress says: done, rate, time left, tokens, failures. It counts; it sees no text.
+    """Progress of requests: done, rate, time left, tokens, failures. It counts; it sees no text.
 
     Rate and time left are those of requests that were really asked: answers from the store come at once, and a run that goes on
     after a kill would promise to be done in no time.
@@ -58,7 +57,8 @@ class Progress:
     ) -> None:
         """Count up to ``request_count``; see :func:`collect` for ``note_of``."""
         self._clock = clock
-        self._started = self._asking_since = self._reported = clock()
+        self._rhythm = Rhythm(clock)
+        self._asking_since = clock()
         self._count = request_count
         self._note_of = note_of or {}
         self._open = Counter(self._note_of.values())
@@ -83,13 +83,8 @@ class Progress:
                 del self._open[note]
 
     def is_due(self) -> bool:
-        """Whether to say a line: after five seconds, then every minute at the latest."""
-        now = self._clock()
-        silence = min(max(_FIRST_REPORT_S, (now - self._started) / 10), _LONGEST_SILENCE_S)
-        if now - self._reported < silence:
-            return False
-        self._reported = now
-        return True
+        """Tell whether to say a line; see :class:`~ccl_assets.resources.progress.Rhythm`."""
+        return self._rhythm.is_due()
 
     def line(self) -> str:
         """Progress in one line."""
@@ -100,7 +95,7 @@ class Progress:
         if self._asked and took > 0:
             rate = self._asked / took
             said.append(f"{rate:.2f} requests/s, {self._tokens / took:,.0f} tokens/s")
-            said.append(f"about {_duration((self._count - self._done) / rate)} left")
+            said.append(f"about {duration((self._count - self._done) / rate)} left")
         said.append(f"{self._done - self._asked:,} from the store")
         said.append(f"{self._tokens:,} tokens, {self._errors:,} errors, {self._unreadable:,} unreadable answers")
         return "; ".join(said)
@@ -143,9 +138,3 @@ def collect(
     if report is not None and requests:
         report(progress.line())
     return collected
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,4 +1,4 @@
-"""What does not fit a model's window is refused, never cut."""
+"""Limit of a model's window: a prompt that does not fit is refused, never cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of a language model and what comes back; shared by every backend."""
+"""Requests to a language model and their completions; shared by every backend."""
 
 from __future__ import annotations
 
@@ -174,17 +174,17 @@ class TextGenerator(Protocol):
 
     @property
     def keeps_text_on_host(self) -> bool:
-        """Whether restricted text may be sent: the model runs on this host or on an address the user listed."""
+        """Tell whether restricted text may be sent: the model runs on this host or on an address the user listed."""
         ...
 
     @property
     def supports_json_schema(self) -> bool:
-        """Whether answers are constrained to a request's ``json_schema``."""
+        """Tell whether answers are constrained to a request's ``json_schema``."""
         ...
 
     @property
     def supports_grammar(self) -> bool:
-        """Whether answers are constrained to a request's ``grammar``, code by code."""
+        """Tell whether answers are constrained to a request's ``grammar``, code by code."""
         ...
 
     def generate(self, requests: Iterable[GenerationRequest]) -> Iterator[Completion]:

@@ -36,17 +36,17 @@ class StoredTextGenerator:
 
     @property
     def keeps_text_on_host(self) -> bool:
-        """Whether the backend may see restricted text."""
+        """Tell whether the backend may see restricted text."""
         return self._backend.keeps_text_on_host
 
     @property
     def supports_json_schema(self) -> bool:
-        """Whether the backend constrains answers to a schema."""
+        """Tell whether the backend constrains answers to a schema."""
         return self._backend.supports_json_schema
 
     @property
     def supports_grammar(self) -> bool:
-        """Whether the backend constrains answers to a grammar."""
+        """Tell whether the backend constrains answers to a grammar."""
         return self._backend.supports_grammar
 
     def generate(self, requests: Iterable[GenerationRequest]) -> Iterator[Completion]:

@@ -77,7 +77,7 @@ def read_token_bytes(tokenizer: Any) -> TokenBytes | None:
 
 
 def token_ends(pieces: Sequence[bytes], text: str) -> tuple[int, ...]:
-    """Where each token ends in a text that the tokens say, or say with more behind it.
+    """End of each token in a text that the tokens say, or say with more behind it.
 
     A character whose bytes are spread over tokens belongs to the last of them. Blanks before the text, which decoding may have
     dropped, belong to no place in it.

@@ -1,5 +1,6 @@
 """The systems: what they ask, and what they make of the answers."""
 
+import dataclasses
 import math
 import subprocess
 import sys
@@ -250,7 +251,7 @@ def test_a_note_without_human_evidence_is_not_asked_for():
 
 
 CONSTRAINED = CoderSettings(constrain_codes=True)
-ASKED = [name for name, system in SYSTEMS.items() if system.needs_model]
+ASKED = [name for name, system in SYSTEMS.items() if system.needs_generator]
 HUMAN = (HumanSpan(5, 8, "HTN"), HumanSpan(15, 24, "type 2 DM"))
 
 
@@ -315,3 +316,10 @@ def test_repair_and_confidence_hold_across_windows():
 def test_titles_are_needed_to_constrain_and_to_repair(switch):
     with pytest.raises(ValueError, match="give titles"):
         build_system("scl", Ingredients(BILLABLE, generator=Model(str), settings=CoderSettings(**{switch: True})))
+
+
+def test_a_profile_bounds_what_asks_a_generator_and_what_says_it_is_costly():
+    assert SYSTEMS["scl"].is_bounded
+    assert not SYSTEMS["index_lookup"].is_bounded
+    costly = dataclasses.replace(SYSTEMS["index_lookup"], is_costly=True)
+    assert costly.is_bounded and not costly.needs_generator

@@ -103,6 +103,7 @@ def model(monkeypatch, configure, tmp_path):
     return script
 
 
+@pytest.mark.slow
 def test_a_fresh_machine_codes_with_the_packaged_release(run, configure, tmp_path):
     """The whole FY2026 list: the one test that pays for it."""
     configure(icd_release="")

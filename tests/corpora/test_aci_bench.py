@@ -2,8 +2,8 @@ from collections import Counter
 
 import pytest
 
-from ccl_assets.corpora.aci_bench import AciBenchFiles, read
 from ccl_assets.corpora.documents import Corpus, CorpusFormatError
+from ccl_assets.corpora.readers.aci_bench import AciBenchFiles, read
 
 
 def load(files):

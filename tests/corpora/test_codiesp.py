@@ -2,8 +2,8 @@ from collections import Counter
 
 import pytest
 
-from ccl_assets.corpora.codiesp import article_of, find_splits, read
 from ccl_assets.corpora.documents import Corpus, CorpusFormatError
+from ccl_assets.corpora.readers.codiesp import article_of, find_splits, read
 
 
 def load(files):

@@ -1,4 +1,5 @@
 import dataclasses
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -6,6 +7,9 @@ import pytest
 
 from ccl_assets.corpora.documents import CorpusFormatError
 from ccl_assets.corpora.loaders import CORPORA, CorpusNotConfiguredError, has_restricted_notes, load, source_files
+from ccl_assets.corpora.readers import reader_modules
+from ccl_assets.evaluation.benchmarks import BENCHMARK_SPLITS
+from ccl_assets.lakehouse.code_versions import reached
 from ccl_assets.resources.corpus_paths import CorpusPaths
 from ccl_assets.resources.models.language_models import LanguageModels
 from ccl_assets.resources.settings import Settings
@@ -14,6 +18,24 @@ from ccl_assets.resources.settings import Settings
 def test_the_corpora_are_the_partitions_of_the_architecture():
     assert list(CORPORA) == ["sample", "mimic_iv", "mdace", "aci_bench", "codiesp"]
     assert {name for name, source in CORPORA.items() if source.is_restricted} == {"mimic_iv", "mdace"}
+
+
+def test_a_corpus_is_declared_whole_in_its_module():
+    for name, source in CORPORA.items():
+        assert source is import_module(f"ccl_assets.corpora.readers.{name}").CORPUS
+        assert source.benchmark_splits == BENCHMARK_SPLITS[name]
+    with pytest.raises(ValueError, match="no_such_path"):
+        dataclasses.replace(CORPORA["codiesp"], required=("no_such_path",))
+    with pytest.raises(ValueError, match="train"):
+        dataclasses.replace(CORPORA["codiesp"], benchmark_splits=("train",))
+
+
+def test_a_changed_reader_gives_the_tables_of_the_corpora_another_code_version():
+    assert set(reader_modules()) == {f"corpora.readers.{name}" for name in CORPORA}
+    assert reached([("ccl_assets.corpora.readers.codiesp", "CORPUS")]).keys() >= {
+        ("ccl_assets.corpora.readers.codiesp", "read"),
+        ("ccl_assets.corpora.readers.codiesp", "_parse_positions"),
+    }
 
 
 PATHS = [field.name for field in dataclasses.fields(CorpusPaths) if field.default is None]

@@ -6,7 +6,7 @@ from ccl_assets.corpora.documents import Corpus, CorpusFormatError, LoadCounts
 from ccl_assets.corpora.joins import check_join, check_not_empty, plain_id
 from ccl_assets.corpora.loaders import CorpusPaths
 from ccl_assets.corpora.loaders import load as load_corpus
-from ccl_assets.corpora.mimic_iv import MimicIvFiles, read
+from ccl_assets.corpora.readers.mimic_iv import MimicIvFiles, read
 
 
 @pytest.mark.parametrize(

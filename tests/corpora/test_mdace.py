@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 
 from ccl_assets.corpora.documents import Corpus, CorpusFormatError
-from ccl_assets.corpora.mdace import MdaceFiles, read
+from ccl_assets.corpora.readers.mdace import MdaceFiles, read
 
 
 def load(files):

@@ -5,7 +5,7 @@ import pytest
 from pyarrow import feather
 
 from ccl_assets.corpora.documents import Corpus, CorpusFormatError, LoadCounts
-from ccl_assets.corpora.mimic_iv import MimicIvFiles, read, read_documents, read_labels
+from ccl_assets.corpora.readers.mimic_iv import MimicIvFiles, read, read_documents, read_labels
 
 
 def load(files):
@@ -213,7 +213,7 @@ def test_the_published_layout_is_read(development_corpora):
 
 
 def test_the_published_split_file_is_read(development_corpora):
-    from ccl_assets.corpora.mimic_iv import read_split
+    from ccl_assets.corpora.readers.mimic_iv import read_split
 
     splits = read_split(development_corpora / "edin_splits/mimiciv_icd10_split.feather")
     assert len(splits) == 122_279

@@ -103,6 +103,7 @@ def test_pair_counts_and_rates_per_hundred() -> None:
 code_sets = st.frozensets(st.sampled_from(CODES))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(code_sets, code_sets), min_size=1, max_size=12))
 def test_figures_equal_scikit_learn(pairs: list[tuple[frozenset[str], frozenset[str]]]) -> None:

@@ -74,6 +74,7 @@ def test_only_trainable_pairs_of_different_codes_count():
     assert ambiguous_across(table()) == set()
 
 
+@pytest.mark.slow
 def test_the_packaged_release_has_few():
     release = open_release()
     ontology = Ontology.from_table(CODES.table(parse_tabular(release.tabular, release.label).codes))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccl_assets.corpora import codiesp
 from ccl_assets.corpora.documents import LoadCounts
+from ccl_assets.corpora.readers import codiesp
 from ccl_assets.evidence.knowledge_base.benchmark_overlap import BenchmarkSpans
 from ccl_assets.text.content_words import content_words, singular
 from ccl_assets.text.folding import fold

@@ -188,6 +188,7 @@ def test_7th_characters_carry_the_words_of_the_release():
     assert (family.family_code, family.representative_code, family.shown) == ("S93.401", "S93.401", Variation("right"))
 
 
+@pytest.mark.slow
 @YEARS
 def test_each_billable_code_is_in_one_family_of_its_category(release, year):
     ontology, found = release(year)
@@ -201,6 +202,7 @@ def test_each_billable_code_is_in_one_family_of_its_category(release, year):
     assert family_codes(ontology)["S82.202S"] == "S82.201"
 
 
+@pytest.mark.slow
 @YEARS
 def test_members_of_a_family_are_told_apart_in_variation_and_in_words(release, year):
     ontology, found = release(year)

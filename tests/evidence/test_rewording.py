@@ -43,6 +43,7 @@ def judged():
     return {phrase: found.get((code, phrase)) for code, (phrase,) in phrases.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phrase", [one for one, _ in OTHERS])
 def test_another_finding_is_no_rewording(judged, phrase):
     assert judged[phrase] is None or not judged[phrase].is_reworded

@@ -226,18 +226,15 @@ def test_optional_code_first_notes_make_no_manifestation(tiny):
     optional = diag("S83", note("codeFirst", "underlying disease, if applicable, such as:", "osteoporosis (S89)"))
     found = tiny(mandatory, optional, diag("S89"))
     assert [code for code in ("S82", "S83", "S89") if found.is_manifestation(code)] == ["S82"]
-    (pair,) = found.manifestation_pairs()
-    assert (pair.etiology.first, pair.manifestation, pair.note.heading) == (
-        "S89",
-        "S82",
-        "underlying disease, such as:",
-    )
+    asked = {(target.first, item.heading) for item in found.code_first("S82") for target in item.targets}
+    assert asked == {("S89", "underlying disease, such as:")}
 
 
-def test_manifestation_pairs_name_etiologies_of_the_release(instructions):
-    pairs = {(pair.etiology.first, pair.manifestation) for pair in instructions.manifestation_pairs()}
-    assert {("G30", "F02"), ("E85", "G63")} <= pairs
-    assert all(instructions.is_manifestation(manifestation) for _, manifestation in pairs)
+def test_code_first_notes_of_manifestations_name_etiologies_of_the_release(instructions):
+    for manifestation, etiology in (("F02", "G30"), ("G63", "E85")):
+        assert instructions.is_manifestation(manifestation)
+        named = {target.first for note in instructions.code_first(manifestation) for target in note.targets}
+        assert etiology in named
 
 
 def test_use_additional_and_code_first_give_their_own_kind_with_references(instructions):

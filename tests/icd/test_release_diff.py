@@ -244,3 +244,28 @@ def test_a_previous_release_that_is_newer_is_refused_and_nothing_is_written(mate
     assert written == {}
     failed = {check.asset_key.to_user_string() for check in result.get_asset_check_evaluations() if not check.passed}
     assert failed == {"icd/release_diff", "icd/crosswalk"}
+
+
+def test_codes_and_instructions_come_from_one_reading_of_the_tabular_list(tabular_file, tmp_path, monkeypatch):
+    readings = []
+
+    def counted(file, label):
+        readings.append(label)
+        return parse_tabular(file, label)
+
+    monkeypatch.setattr(icd, "parse_tabular", counted)
+    chapters_present = icd.checks.chapters_present  # there is one chapter here
+    monkeypatch.setattr(icd.checks, "chapters_present", lambda *given: replace(chapters_present(*given), passed=True))
+    tables = DeltaTables(str(tmp_path))
+    source = Source(Release("FY2026", (tabular_file(AFTER),)))
+    result = dg.materialize(
+        icd.ASSETS,
+        selection=dg.AssetSelection.assets(*(contract.name.split("/") for contract in (RELEASE, CODES, INSTRUCTIONS))),
+        resources={"tables": TableIOManager(tables, CONTRACTS), "release_source": source},
+    )
+    assert result.success
+    assert readings == ["FY2026"]
+    assert (
+        tables.read(INSTRUCTIONS).to_pylist()
+        == INSTRUCTIONS.table(parse_tabular(source.release.tabular, "FY2026").instructions).to_pylist()
+    )

@@ -159,8 +159,8 @@ class TestHeadings:
         check_headings("sample", CorpusPaths())
 
     def test_other_corpora_are_checked_too(self, tmp_path):
-        from ccl_assets.corpora.aci_bench import _SPLIT_OF_FILE
         from ccl_assets.corpora.loaders import check_headings
+        from ccl_assets.corpora.readers.aci_bench import _SPLIT_OF_FILE
         from ccl_assets.resources.corpus_paths import CorpusPaths
 
         for stem in _SPLIT_OF_FILE:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccl_assets.io_managers.delta_tables import DeltaTables, TableMissingError, content_hash
-from ccl_assets.io_managers.table_io_manager import PARTITION, TableIOManager
+from ccl_assets.io_managers.table_io_manager import PARTITION, StoredTable, TableIOManager
 from ccl_assets.lakehouse.table_asset import Input, inputs
 from ccl_assets.tables.contract import (
     INTEGER,
@@ -340,6 +340,7 @@ def release(writers):
         writer.stdin.flush()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["table", "spool"])
 class TestOtherProcesses:
     def test_first_writes_of_four_processes_lose_no_partition(self, tmp_path, kind):
@@ -464,6 +465,26 @@ class TestInDagster:
             with pytest.raises(TableMissingError):
                 dg.materialize([one, source], resources=resources, instance=instance, partition_key="spans")
         assert (seen["documents"].num_rows, seen["documents"].column_names) == (0, ["code"])
+
+    def test_a_streamed_input_is_read_by_the_body_and_only_in_the_partitions_of_the_run(self, resources, tables):
+        tables.write(COUNTS, COUNTS.table([row("I", "I10"), row("I", "I11", 2)]), ["I"], COMMIT)
+        tables.write(COUNTS, COUNTS.table([row("E", "E11.9")]), ["E"], COMMIT)
+        chapters = dg.StaticPartitionsDefinition(["E", "I"])
+        source = dg.SourceAsset(["test", "counts"], partitions_def=chapters, io_manager_key="tables")
+        seen = {}
+
+        @dg.asset(ins=inputs(counts=Input(COUNTS, is_streamed=True)), partitions_def=chapters)
+        def one(context, counts):
+            streamed = pa.Table.from_batches(list(counts.batches(("code",), {"count": (1,)})))
+            seen[context.partition_key] = (counts.read(("code",)).to_pydict(), streamed.to_pydict())
+
+        with dg.DagsterInstance.ephemeral() as instance:
+            dg.materialize([one, source], resources=resources, instance=instance, partition_key="I")
+        assert seen == {"I": ({"code": ["I10", "I11"]}, {"code": ["I10"]})}
+
+    def test_a_streamed_input_of_no_partition_has_no_rows(self, tables):
+        stored = StoredTable(tables, COUNTS, [])
+        assert (stored.read(("code",)).to_pydict(), list(stored.batches(("code",)))) == ({"code": []}, [])
 
     def test_the_commit_names_the_run_and_the_metadata_the_table(self, resources, tables):
         from deltalake import DeltaTable

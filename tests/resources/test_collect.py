@@ -1,5 +1,6 @@
 import pytest
 
+from ccl_assets.resources.progress import Rhythm
 from ccl_assets.resources.text_generation.collect import Progress, collect
 from ccl_assets.resources.text_generation.requests import Completion
 from ccl_assets.resources.text_generation.scripted import ScriptedFailureError, ScriptedGenerator
@@ -109,7 +110,7 @@ def test_a_failing_report_closes_the_generator(ask, monkeypatch):
     def report(line):
         raise OSError("event log is gone")
 
-    monkeypatch.setattr("ccl_assets.resources.text_generation.collect._FIRST_REPORT_S", 0.0)
+    monkeypatch.setattr(Rhythm, "is_due", lambda _: True)
     with pytest.raises(OSError, match="gone") as caught:
         collect(Watched(lambda request: "x"), [ask("a"), ask("b")], report)
     assert caught.value.__traceback__ is not None

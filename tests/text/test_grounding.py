@@ -125,6 +125,7 @@ def test_what_is_grounded_is_always_the_note_s_own_wording(note, quote, share):
         assert found.edit_distance <= share * len(quote)
 
 
+@pytest.mark.slow
 @given(st.text(st.sampled_from("abc "), max_size=60), st.text(st.sampled_from("abc"), min_size=4, max_size=12))
 def test_the_search_finds_what_a_plain_distance_matrix_finds(text, phrase):
     """Sellers' algorithm as the textbook has it, against the library (before widening to whole words)."""
@@ -155,6 +156,7 @@ def test_the_nearest_place_wins_over_an_earlier_one():
     assert text[found.begin : found.end] == "acute renal failures"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("quote", "note"),
     [

@@ -1,7 +1,6 @@
 """The Dagster UI as ``make ui`` serves it, on a lakehouse of its own, and a browser that looks at it."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from ccl_assets.doctor import find_browser
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"
@@ -51,8 +52,7 @@ def small_release(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install -e '.[dev]'")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = os.environ.get("CCL_TEST_CHROMIUM") or next((path for name in names if (path := shutil.which(name))), None)
+    found = os.environ.get("CCL_TEST_CHROMIUM") or find_browser()
     if found is None:
         pytest.skip("no Chromium on the path; install one, or set CCL_TEST_CHROMIUM to it")
     return found

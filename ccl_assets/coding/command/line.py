@@ -141,7 +141,7 @@ def _run(given: argparse.Namespace, chosen: Settings) -> int:
     names = note_names(given.note)
     text = "" if batch else read_note(names[0])
     description = SYSTEMS[name]
-    if not description.needs_model and (given.constrain or given.repair):
+    if not description.needs_generator and (given.constrain or given.repair):
         complain(f"system {name} asks no model, so --constrain and --repair change nothing")
     coders = None
     if description.rung is not None:
@@ -149,7 +149,7 @@ def _run(given: argparse.Namespace, chosen: Settings) -> int:
     else:
         release = active_release(chosen, description.needs_gold_pairs, complain, day)
     _warn_of_another_release(release.label, day)
-    generator = _NotingErrors(_generator(chosen, adapter)) if description.needs_model else None
+    generator = _NotingErrors(_generator(chosen, adapter)) if description.needs_generator else None
     ingredients = Ingredients(
         billable=release.billable,
         titles=release.titles,

@@ -32,5 +32,5 @@ def note_names(given: Sequence[str]) -> list[str]:
 
 
 def is_batch(given: Sequence[str]) -> bool:
-    """Whether the answer is JSON lines: several notes, or a folder."""
+    """Tell whether the answer is JSON lines: several notes, or a folder."""
     return len(given) > 1 or (given[0] != "-" and Path(given[0]).is_dir())

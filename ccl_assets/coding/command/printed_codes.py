@@ -20,7 +20,7 @@ def one_line(text: str) -> str:
 
 
 def remarks(prediction: PredictedCode, release: ActiveRelease) -> list[str]:
-    """What a reader must know of a predicted code: not valid, repaired, evidence not in the note."""
+    """Remarks on a predicted code: not valid, repaired, evidence not in the note."""
     found = []
     if not prediction["is_valid"]:
         is_header = prediction["code"] in release.titles

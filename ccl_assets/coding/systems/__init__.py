@@ -51,7 +51,7 @@ def build_system(name: str, ingredients: Ingredients) -> CodingSystem:
     if name not in SYSTEMS:
         raise ValueError(f"there is no system {name!r}; there are {', '.join(SYSTEMS)}")
     system = SYSTEMS[name]
-    if system.needs_model and ingredients.generator is None:
+    if system.needs_generator and ingredients.generator is None:
         raise ValueError(f"system {name!r} needs a generator")
     if system.needs_gold_pairs and ingredients.gold_pairs is None:
         raise ValueError(f"system {name!r} needs gold_pairs")

@@ -17,7 +17,7 @@ Spans = Mapping[str, Mapping[str, Collection[str]]]  # by file, then by code: qu
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two codings agree; shares between 0 and 1.
+    """Agreement of two codings; shares between 0 and 1.
 
     Attributes:
         charts: Charts that both coded.

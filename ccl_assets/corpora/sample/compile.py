@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ccl_assets.corpora.mdace import ANNOTATIONS_FOLDER, SPLITS_FOLDER
+from ccl_assets.corpora.readers.mdace import ANNOTATIONS_FOLDER, SPLITS_FOLDER
 from ccl_assets.corpora.sample import FILES, NOTES
 from ccl_assets.corpora.sample.json_lines import JSON_LINES, json_lines
 from ccl_assets.corpora.sample.markup import KINDS, MarkedNote, check_charts, parse_note

@@ -1,4 +1,4 @@
-"""What became of each code of an answer, in words that a coder would use."""
+"""Verdict on each code of an answer, in words that a coder would use."""
 
 from __future__ import annotations
 

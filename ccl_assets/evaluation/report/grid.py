@@ -1,4 +1,4 @@
-"""What a table of the report is made of: formatted cells in rows, and figures found by their names."""
+"""Parts of a table of the report: formatted cells in rows, and figures found by their names."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def figure_name(metric: str, macro: str = NO_MACRO) -> str:
 
 
 def description(metric: str) -> str:
-    """What a metric means; empty where nothing is said of it."""
+    """Explanation of a metric; empty where there is none."""
     stem = metric
     for reading in ("_f1", "_precision", "_recall"):
         stem = stem if metric in DESCRIPTIONS else stem.removesuffix(reading)

@@ -1,4 +1,4 @@
-"""What the report is made of: tables and artifacts in, :class:`ReportInputs` out."""
+"""Inputs of the report: tables and artifacts in, :class:`ReportInputs` out."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def report_inputs(
 def left_out(
     settings: Settings, coverage: pa.Table, extractions: pa.Table, pairs: pa.Table, adapters: Path
 ) -> list[str]:
-    """What the profile's bounds left out, one sentence each, with counts.
+    """Parts left out by the profile's bounds, one sentence each, with counts.
 
     Args:
         settings: The profile's settings.
@@ -152,7 +152,7 @@ def left_out(
         asked = [
             name
             for name, system in SYSTEMS.items()
-            if system.needs_model and (settings.limits.systems is None or name in settings.limits.systems)
+            if system.needs_generator and (settings.limits.systems is None or name in settings.limits.systems)
         ]
         said.append(
             f"Path check, no results: {', '.join(asked)} ran on the packaged model, which shows that everything runs and codes "

@@ -73,7 +73,7 @@ class ReportInputs:
 
 @dataclass(frozen=True)
 class BenchmarkSection:
-    """What the report says about one benchmark; ``None`` and empty parts are left out."""
+    """Section of the report on one benchmark; ``None`` and empty parts are left out."""
 
     name: str
     warning: str

@@ -98,6 +98,6 @@ _CORPORA = {"mdace": "MDACE", "aci_bench": "ACI-Bench"}
 
 
 def of_benchmark(name: str) -> tuple[PublishedResult, ...]:
-    """What was published on the corpus of a benchmark (``corpus/split``)."""
+    """Published results on the corpus of a benchmark (``corpus/split``)."""
     published_as = _CORPORA.get(name.partition("/")[0])
     return tuple(row for row in RESULTS if row.benchmark == published_as)

@@ -38,7 +38,7 @@ _CARD_ROW = re.compile(r"^\| ([^|]+) \| ([^|]*) \|$", re.MULTILINE)
 def reproduction_card(
     settings: Settings, release: pa.Table, documents: pa.Table, predictions: pa.Table, adapters: Path
 ) -> dict[str, Any]:
-    """What is needed to repeat the run.
+    """Data needed to repeat the run.
 
     Args:
         settings: The deployment's settings.
@@ -116,7 +116,7 @@ def adapter_folders(adapters: Path) -> list[Path]:
 
 
 def adapter_settings(folder: Path) -> dict[str, str]:
-    """What an adapter says of itself: its hash, and the first table of its model card (base, recipe, rank, rate, seed, …).
+    """Data of an adapter: its hash, and the first table of its model card (base, recipe, rank, rate, seed, …).
 
     The card was written by the run that trained it; recipes may have changed since.
     """

@@ -1,4 +1,4 @@
-"""What a system gains by keeping back codes it is unsure of: precision and recall against coverage.
+"""Gain from keeping back codes that a system is unsure of: precision and recall against coverage.
 
 A system's own confidence decides (``eval/predictions``: probability of the code's tokens, or share of runs). A code's confidence
 in a chart is the highest any of its notes gave it; codes without one, as repaired ones may be, go first. Thresholds are not

@@ -102,7 +102,7 @@ def estimate_differences(
 
 @lru_cache(maxsize=4)
 def resample_weights(unit_count: int, resample_count: int, seed: int) -> Values:
-    """How often each unit is drawn: units by resamples, each column summing to the number of units."""
+    """Number of times each unit is drawn: units by resamples, each column summing to the number of units."""
     generator = np.random.default_rng(seed)
     weights = np.empty((unit_count, resample_count), dtype=np.float32)
     for column in range(resample_count):

@@ -1,4 +1,4 @@
-"""How a system's answers are counted for the figures: one family for each label space, subset of codes and kind of outcome."""
+"""Counts of a system's answers for the figures: one family for each label space, subset of codes and kind of outcome."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ccl_assets.evaluation.scoring.units import Answer, Benchmark, Unit, UnitKin
 
 @dataclass(frozen=True)
 class Yardstick:
-    """What answers are held against, besides the benchmark.
+    """Data that answers are held against, besides the benchmark.
 
     Attributes:
         billable: Codes valid in the release.

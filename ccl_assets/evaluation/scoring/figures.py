@@ -1,4 +1,4 @@
-"""Which figures there are: name, macro convention, meaning, and how each is read off counts."""
+"""List of the figures: name, macro convention, meaning, and how each is read off counts."""
 
 from __future__ import annotations
 

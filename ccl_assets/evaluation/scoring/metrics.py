@@ -85,7 +85,7 @@ Aggregation = Callable[[Totals], Values]
 
 @dataclass(frozen=True)
 class Figure:
-    """How a figure is read off totals.
+    """Rule by which a figure is read off totals.
 
     Attributes:
         aggregate: Totals (groups by weightings) to one value per weighting, NaN where undefined.
@@ -139,7 +139,7 @@ def outcome_counts(units: Sequence[UnitCodes]) -> Counts:
 
 
 def exact_match_counts(units: Sequence[UnitCodes]) -> Counts:
-    """Whether each unit has all its codes and no other."""
+    """Tell whether each unit has all its codes and no other."""
     outcomes = [unit.outcomes() for unit in units]
     return rate_counts([float(not false and not missed) for _, false, missed in outcomes], [1.0] * len(units))
 

@@ -74,7 +74,7 @@ class EvidenceSpan:
 
 
 def span_keys(spans: Sequence[EvidenceSpan], note: str, rules: SpanRules = DEFAULT_RULES) -> SpanKeys:
-    """What the evidence in one note is compared by, for each criterion.
+    """Keys by which the evidence in one note is compared, for each criterion.
 
     Args:
         spans: Human or quoted spans of the note, all codes.

@@ -45,7 +45,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a system said of one document.
+    """Answer of a system for one document.
 
     Attributes:
         ranked: Distinct codes in the order given.
@@ -97,17 +97,17 @@ class Benchmark:
 
     @property
     def has_labels(self) -> bool:
-        """Whether any chart of the benchmark is coded."""
+        """Tell whether any chart of the benchmark is coded."""
         return any(self.chart_codes.values())
 
     @property
     def has_evidence(self) -> bool:
-        """Whether people marked evidence in any of its notes."""
+        """Tell whether people marked evidence in any of its notes."""
         return any(document.evidence for document in self.documents.values())
 
     @property
     def has_note_charts(self) -> bool:
-        """Whether every chart is one note with codes of its own."""
+        """Tell whether every chart is one note with codes of its own."""
         return self.has_note_labels and len(self.chart_codes) == len(self.documents)
 
     def unit_kinds(self) -> tuple[UnitKind, ...]:

@@ -135,7 +135,7 @@ def index_phrase(path: Sequence[str], source: str, cell: str | None = None, modi
 
 
 def is_phrase_modifier(modifier: str) -> bool:
-    """Whether a nonessential modifier is a word of its own and not an ending, "(s)", or a remark."""
+    """Tell whether a nonessential modifier is a word of its own and not an ending, "(s)", or a remark."""
     return len(modifier) > 2 and modifier[0].isalpha() and not _LINK.match(modifier) and len(modifier.split()) <= 2
 
 

@@ -60,7 +60,7 @@ class Resolution(NamedTuple):
 
 
 def firmness(pair: Mapping[str, object], ontology: Ontology) -> int:
-    """How firmly a gold pair is stated; an inclusion term that lacks its context counts no more than an observation."""
+    """Firmness of a gold pair; an inclusion term that lacks its context counts no more than an observation."""
     source = str(pair["source"])
     code = ontology.codes.get(str(pair["code"]))
     if source in ("inclusion_term", "includes") and code is not None and _ELSEWHERE.search(code.title):

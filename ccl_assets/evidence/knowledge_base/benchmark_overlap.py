@@ -35,7 +35,7 @@ _MOST_COMPARED = 1 << 22  # distances in memory at a time, a byte each
 
 
 def repeats_long_span(pair: Mapping[str, Any]) -> bool:
-    """Whether a row of ``knowledge_base/pairs`` is a long, specific phrase of a note that repeats a human span of a test document.
+    """Tell whether a pair is a long, specific phrase of a note that repeats a human span of a test document.
 
     Names such as "COPD" are what any note says; phrases of the release or of a model come from no note.
     """
@@ -66,7 +66,7 @@ class BenchmarkSpans:
                 self._by_run[run].add(text)
 
     def overlaps(self, texts: Iterable[str]) -> dict[str, Overlap]:
-        """Which texts repeat a span, by folded text; what repeats none is absent."""
+        """Texts that repeat a span, by folded text; the others are absent."""
         found: dict[str, Overlap] = {}
         unlike: dict[int, list[str]] = defaultdict(list)
         for text in sorted({fold(text) for text in texts} - {""}):

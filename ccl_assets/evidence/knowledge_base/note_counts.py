@@ -1,4 +1,4 @@
-"""How often notes say a text of a code: the counts of ``silver/candidates`` by folded text."""
+"""Counts of notes that say a text of a code: the counts of ``silver/candidates`` by folded text."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ class NoteCounts:
         return self._assigned.get(code, 0)
 
     def claim(self, code: str, text: str, firmness: int) -> Claim:
-        """What is known of a folded text and a code, stated as firmly as said."""
+        """Known facts of a folded text and a code, stated as firmly as said."""
         return Claim(firmness, self.document_count(code, text), self.assigned_count(code))

@@ -1,4 +1,4 @@
-"""Which code a text means when several have it: the firmest statement first, then how often notes say it of each.
+"""Choice of the code that a text means when several have it: the firmest statement first, then how often notes say it of each.
 
 Frequencies are shares of codes and not of notes: a code given to every tenth patient would otherwise own whatever is ever said
 of it. Of the notes mined for a code, so many say the text; these rates, added up over the text's codes, make 1. The look-up, the
@@ -23,7 +23,7 @@ _DOUBT = 5
 
 
 class Claim(NamedTuple):
-    """What is known of a text and one of its codes.
+    """Evidence for one code of a text.
 
     Attributes:
         firmness: Of the firmest statement.
@@ -42,7 +42,7 @@ class Claim(NamedTuple):
 
 
 def term_firmness(source: str, modifier: str | None = None) -> int:
-    """How firmly a gold pair of this source says its code."""
+    """Firmness with which a gold pair of this source says its code."""
     return MODIFIER if modifier else _OF_SOURCE.get(source, INDEX)
 
 

@@ -19,7 +19,7 @@ _BATCH_ROWS = 16_384
 
 @dataclass
 class MinedCode:
-    """What notes said of one code.
+    """Phrases that notes said of one code.
 
     Attributes:
         note_count: Notes with an answer for the code.

@@ -53,7 +53,7 @@ class NoteWithCodes:
 
 @dataclass(frozen=True)
 class Question:
-    """What one request asks: which codes of a piece of a note; ``is_again`` where an answer said nothing of a code."""
+    """Question of one request: codes of a piece of a note; ``is_again`` where an answer said nothing of a code."""
 
     request_id: str
     note: NoteWithCodes
@@ -98,7 +98,7 @@ def notes_to_mine(
 
 
 class ExtractionPrompt:
-    """How a miner is asked: which prompt, how much fits, and in which form it answers."""
+    """Form of the miner's requests: prompt, room in the window, and form of the answer."""
 
     def __init__(self, titles: Mapping[str, str], context_tokens: int, *, has_json_answer: bool) -> None:
         """Choose the prompt.
@@ -169,7 +169,7 @@ class ExtractionPrompt:
         )
 
     def is_readable(self, question: Question, completion: Completion) -> bool:
-        """Whether an answer says anything about the codes it was asked for."""
+        """Tell whether an answer says anything about the codes it was asked for."""
         return bool(self._answers(question, completion))
 
     def again(self, question: Question, completion: Completion) -> list[Question]:

@@ -31,7 +31,7 @@ _ANSWER_TOKENS = 160
 
 @dataclass(frozen=True)
 class CodeCandidates:
-    """What is known of a code before refinement: candidates by frequency, gold terms, and human evidence of training notes."""
+    """Evidence of a code before refinement: candidates by frequency, gold terms, and human evidence of training notes."""
 
     code: str
     title: str
@@ -42,12 +42,12 @@ class CodeCandidates:
 
     @property
     def known_phrases(self) -> list[str]:
-        """What a phrase is grounded in: candidates, gold terms and human evidence."""
+        """Phrases that ground a new one: candidates, gold terms and human evidence."""
         return [*(text for text, _ in self.candidates), *self.gold_terms, *self.evidence]
 
 
 class HumanSpans(NamedTuple):
-    """What annotators marked for a code in training notes: the distinct phrases, and whether a note of them is restricted."""
+    """Spans that annotators marked for a code in training notes: the distinct phrases, and whether a note of them is restricted."""
 
     phrases: tuple[str, ...]
     is_restricted: bool

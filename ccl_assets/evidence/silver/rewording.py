@@ -1,4 +1,4 @@
-"""Whether a phrase rewords what is known of a code: near in meaning, and no distinguishing word changed."""
+"""Tell whether a phrase rewords what is known of a code: near in meaning, and no distinguishing word changed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Nearest:
 
     @property
     def is_reworded(self) -> bool:
-        """Whether it is near enough to mean the same."""
+        """Tell whether it is near enough to mean the same."""
         return self.similarity >= THRESHOLD
 
 

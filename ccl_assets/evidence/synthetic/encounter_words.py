@@ -1,4 +1,4 @@
-"""What a note says where the classification has a 7th character: nothing for active care, else how it stands with the injury.
+"""Words of a note in place of a 7th character: nothing for active care, else how it stands with the injury.
 
 No note writes "initial encounter for closed fracture": the plain phrase is the condition under active care. Later care says healing
 or follow-up, a sequela what it is left from; an open fracture says that it is open.

@@ -13,7 +13,7 @@ _NO_PHRASE = re.compile(r"classif|laterality|:$|\b(?:in|to|of) [A-Z]\d")
 
 
 def fallback_phrases(title: str, terms: Sequence[str]) -> Iterator[str]:
-    """What may stand for a code, best first: the plain title and plain inclusion terms, each also in the style of notes."""
+    """Phrases that may stand for a code, best first: the plain title and plain inclusion terms, each also in the style of notes."""
     usable = [term for term in terms if len(term.split()) <= _LONGEST_TERM_WORDS and not _NO_PHRASE.search(term)]
     for text in (title, *usable):
         plain = plain_title(text)

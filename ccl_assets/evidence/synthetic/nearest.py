@@ -51,7 +51,7 @@ _REMEDY = "materialize synthetic/nearest_code_index again"
 
 
 class VectorIndex(Protocol):
-    """What is needed of an index: search by inner product, and vectors back by position."""
+    """Interface of an index: search by inner product, and vectors back by position."""
 
     @property
     def codes(self) -> Sequence[str]:
@@ -79,14 +79,14 @@ class Neighbour:
 
 
 def family_text(family: Family, ontology: Ontology) -> str:
-    """What is embedded for every code of a family, covered or not: its title and first inclusion terms."""
+    """Text embedded for every code of a family, covered or not: its title and first inclusion terms."""
     stems = dict.fromkeys(ontology[code].stem_code or code for code in family.variations)
     terms = dict.fromkeys(term for stem in stems for term in ontology[stem].inclusion_terms)
     return "; ".join((family.title, *list(terms)[:_MOST_TERMS]))
 
 
 def covered_texts(codes: Iterable[str], ontology: Ontology, families: Mapping[str, Family]) -> list[str]:
-    """What of covered codes is embedded: the text of each one's family."""
+    """Texts embedded for covered codes: the text of each one's family."""
     family_of = {code: family for family in families.values() for code in family.variations}
     texts: dict[str, str] = {}
     found = []

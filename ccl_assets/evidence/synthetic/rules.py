@@ -1,4 +1,4 @@
-"""What written evidence must keep to, checked after it was written (METHOD: conservative evidence, paper section 3.3).
+"""Rules for written evidence, checked after it was written (METHOD: conservative evidence, paper section 3.3).
 
 Every refusal has a reason, which is counted, and a sentence for the model, which is asked again with it. Rules look at words of
 meaning (``clinical_words``), so that abbreviations and word order are free.
@@ -88,7 +88,7 @@ _AXIS_WORDS = clinical_words(
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a phrase may not stand: a key of ``REASONS``, and what to tell the model."""
+    """Reason to refuse a phrase: a key of ``REASONS``, and a sentence for the model."""
 
     reason: str
     sentence: str
@@ -96,7 +96,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Subject:
-    """What evidence is written for, and what it must be told from.
+    """Subject that evidence is written for, with the codes it must be told from.
 
     Attributes:
         family_code: Of the family.
@@ -158,7 +158,7 @@ class Subject:
         return _AXIS_WORDS - clinical_words(self.family_title)
 
     def key(self, text: str) -> frozenset[str]:
-        """What a text says, apart from the family's own axis and words that add nothing: equal for texts that say the same."""
+        """Words of a text, apart from the family's own axis and words that add nothing: equal for texts that say the same."""
         return words_said(text, self.own_text) - self.silent
 
     @cached_property
@@ -204,7 +204,7 @@ def _distinctions(text: str) -> frozenset[str]:
 
 
 def refusal(phrase: str, subject: Subject, taken: Mapping[frozenset[str], str] | None = None) -> Refusal | None:
-    """Why a phrase may not stand as evidence of a subject, ``None`` if it may.
+    """Return the reason to refuse a phrase as evidence of a subject, ``None`` if it may stand.
 
     Args:
         phrase: Any text.

@@ -1,4 +1,4 @@
-"""Which titles of a category differ in side only.
+"""Titles of a category that differ in side only.
 
 A title with *right* and its like with *left* make a group: there the word is a side. In "left in body" or "left bundle-branch
 block" it is none, since no title says the same of the right. What says *bilateral* or *unspecified* joins a group

@@ -1,4 +1,4 @@
-"""Which title of a chapter a phrase fits best, by the words of meaning they share, rare words counting more."""
+"""Title of a chapter that a phrase fits best, by the words of meaning they share, rare words counting more."""
 
 from __future__ import annotations
 

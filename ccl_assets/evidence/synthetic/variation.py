@@ -1,4 +1,4 @@
-"""What tells the codes of a family apart, and a phrase for one of them said of another.
+"""Differences between the codes of a family, and a phrase for one of them said of another.
 
 Sides, trimesters and intents are exchanged where the phrase states them, added where it does not, and left out for codes that
 leave them open. A phrase that states something else than the code it was written for is not varied at all.
@@ -19,7 +19,7 @@ _for_all_members = lru_cache(maxsize=1024)  # a family of 48 asks the same of a 
 
 @dataclass(frozen=True)
 class Variation:
-    """What tells a code from the others of its family; an axis that the family does not vary in is ``None``.
+    """Values that tell a code from the others of its family; an axis that the family does not vary in is ``None``.
 
     Attributes:
         side: ``right``, ``left``, ``bilateral`` or ``unspecified``.

@@ -1,4 +1,4 @@
-"""What changed between two releases: rows of ``icd/release_diff``.
+"""Changes between two releases: rows of ``icd/release_diff``.
 
 Billable codes are compared by code, their long titles up to diacritics and spacing: so the Tabular List and the order file of a
 release say the same. Instructions are compared as what they say where they say it (scope, subject, kind, text up to typography);
@@ -29,7 +29,7 @@ _TYPOGRAPHY = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "�
 
 @dataclass(frozen=True)
 class Edition:
-    """What a release says, as far as it is compared.
+    """Part of a release that is compared.
 
     Attributes:
         label: Release label.
@@ -67,7 +67,7 @@ def plain(text: str) -> str:
 
 
 def release_order(label: str) -> tuple[int, bool]:
-    """What orders release labels in time: fiscal year (0 if the label names none) and whether it is the April update."""
+    """Key that orders release labels in time: fiscal year (0 if the label names none) and whether it is the April update."""
     year = re.search(r"\d{4}", label)
     return int(year.group()) if year else 0, "april" in label.lower()
 

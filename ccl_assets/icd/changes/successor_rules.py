@@ -1,4 +1,4 @@
-"""What became of an old code where the conversion table does not say: rules that the table itself bears out.
+"""Successor of an old code where the conversion table names none: rules that the table itself bears out.
 
 They hold for codes that were billable once, and are tried in this order. Each was compared with what the table says of the codes
 deleted in FY2017 (its lines of October 2016) and in FY2026 (October 2025), as pairs of an old code and a successor:

@@ -21,7 +21,7 @@ _SENTENCE_END = tuple(".:;?!”)")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What the paragraphs of a document are told by: distance of lines and right edge by page, in points."""
+    """Measures that tell the paragraphs of a document apart: distance of lines and right edge by page, in points."""
 
     leading: float
     margins: dict[int, float]

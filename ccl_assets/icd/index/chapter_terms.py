@@ -1,4 +1,4 @@
-"""Which Index terms a chapter needs: those that may lead to its codes, and all that these refer to."""
+"""Index terms that a chapter needs: those that may lead to its codes, and all that these refer to."""
 
 from __future__ import annotations
 

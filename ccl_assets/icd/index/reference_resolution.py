@@ -1,4 +1,4 @@
-"""What one printed cross-reference leads to: its form is told, then its target sought step by step.
+"""Target of one printed cross-reference: its form is told, then its target sought step by step.
 
 The rules of choice are here; comparing words is done in :mod:`ccl_assets.icd.index.tree`, whole tables in
 :mod:`ccl_assets.icd.index.cross_references`.
@@ -69,7 +69,7 @@ _DRUG_COLUMNS = {"poisoning", "adverse effect", "accident", "underdosing"}
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What became of a cross-reference.
+    """Outcome of a cross-reference.
 
     Attributes:
         outcome: One of :data:`OUTCOMES`.
@@ -97,7 +97,7 @@ class CrossReferences:
         self._trees = {source: TermTree(terms) for source, terms in by_source.items()}
 
     def resolve(self, source: str, term_id: str, reference: str) -> Resolution:
-        """What a printed reference leads to.
+        """Find the target of a printed reference.
 
         Args:
             source: Source of the term that makes it.

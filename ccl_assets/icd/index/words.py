@@ -108,7 +108,7 @@ def forget_words() -> None:
 
 
 def one_edit_apart(one: str, other: str) -> bool:
-    """Whether one letter more, less or other, or two neighbours exchanged, tell two words apart."""
+    """Tell whether one letter more, less or other, or two neighbours exchanged, tell two words apart."""
     if abs(len(one) - len(other)) > 1 or one == other:
         return False
     start = 0

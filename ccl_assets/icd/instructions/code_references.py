@@ -57,7 +57,7 @@ class CharacterCondition:
     values: frozenset[str] = frozenset()
 
     def holds(self, code: str, stem: str | None = None) -> bool:
-        """Whether a code has the characters; "final" is asked of the stem of a code with a 7th character."""
+        """Tell whether a code has the characters; "final" is asked of the stem of a code with a 7th character."""
         bare = code.replace(".", "")
         if not self.values:
             return False

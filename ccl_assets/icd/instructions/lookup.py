@@ -36,15 +36,6 @@ class Conflict:
     note: Note
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestationPair:
-    """An etiology that is coded before a manifestation: the codes of ``etiology``, then those of ``manifestation``."""
-
-    etiology: Reference
-    manifestation: str
-    note: Note
-
-
 class Instructions:
     """All notes of a release by what they apply to. Building takes about 0.5 s; :meth:`from_tables` says from what.
 
@@ -97,7 +88,7 @@ class Instructions:
         return self.effective_instructions(code, "use_additional_code")
 
     def holds(self, reference: Reference, code: str) -> bool:
-        """Whether a reference means a code: the code is named, or below what is named, and has the characters asked for."""
+        """Tell whether a reference means a code: the code is named, or below what is named, and has the characters asked for."""
         held = self._nodes_held(reference)
         return any(node in held for node in self._line(code)) and self._fits(reference, code)
 
@@ -123,7 +114,7 @@ class Instructions:
         return [conflict for conflict in found if conflict is not None]
 
     def is_manifestation(self, code: str) -> bool:
-        """Whether a code names a manifestation, which never comes first.
+        """Tell whether a code names a manifestation, which never comes first.
 
         It is one if its title, or the title of a code above it, says "in diseases classified elsewhere" or the like, or if a
         code-first note in force asks for what underlies it ("underlying disease, such as:") without "if applicable", "if known",
@@ -132,13 +123,6 @@ class Instructions:
         code = self.ontology[code].code
         above = (self.ontology[node].title for node in (code, *self.ontology.ancestors(code)))
         return any(map(_MANIFESTATION_TITLE.search, above)) or any(map(_asks_for_underlying, self.code_first(code)))
-
-    def manifestation_pairs(self) -> Iterator[ManifestationPair]:
-        """Etiologies that code-first notes name at manifestations, where they are printed; they hold for the subtree."""
-        for notes in self._notes.values():
-            for note in notes:
-                if note.kind == "code_first" and note.scope == "code" and self.is_manifestation(note.subject):
-                    yield from (ManifestationPair(target, note.subject, note) for target in note.targets)
 
     def _line(self, code: str) -> tuple[str, ...]:
         entry = self.ontology[code]

@@ -44,12 +44,12 @@ class Entry:
 
     @property
     def shown(self) -> str:
-        """Where it lies below the given path, e.g. ``release.zip/xml/Tabular.xml``."""
+        """Path below the given one, e.g. ``release.zip/xml/Tabular.xml``."""
         return "/".join(self.trail)
 
     @property
     def place(self) -> str:
-        """Where it lies, for messages."""
+        """Place of the file, for messages."""
         return "/".join((str(self.disk), *self.trail[1:]))
 
     def member(self, name: str, content: bytes) -> Entry:

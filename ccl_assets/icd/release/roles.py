@@ -1,4 +1,4 @@
-"""What a file of a release is, told from its content, and the year and update that the content states.
+"""Role of a release's file, told from its content, and the year and update that the content states.
 
 File names change every year and say little; here they are used in messages only.
 """
@@ -49,7 +49,7 @@ _TAG = re.compile(rb"<[^>]*>")
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a file says it is: its role and, where its content says so, fiscal year and ``January`` or ``April`` update."""
+    """Statement of a file: its role and, where its content says so, fiscal year and ``January`` or ``April`` update."""
 
     role: str
     year: int | None = None
@@ -57,7 +57,7 @@ class Statement:
 
 
 def may_have_role(head: bytes) -> bool:
-    """Whether a file that begins like this can have a role; ``False`` saves reading all of it. Archives aside."""
+    """Tell whether a file that begins like this can have a role; ``False`` saves reading all of it. Archives aside."""
     text = decoded(head)
     return (
         head.startswith(b"%PDF")
@@ -67,12 +67,12 @@ def may_have_role(head: bytes) -> bool:
 
 
 def is_office_document(member_names: Iterable[str]) -> bool:
-    """Whether a zip with these members is a document of an office program, Excel's included, and no archive."""
+    """Tell whether a zip with these members is a document of an office program, Excel's included, and no archive."""
     return "[Content_Types].xml" in member_names
 
 
 def statement(shown: str, content: bytes) -> Statement | None:
-    """What a file is; ``None`` if it is no file of a release.
+    """Read a file's statement; ``None`` if it is no file of a release.
 
     XML of a release is read through once, so that what is not well-formed is refused before anything is parsed from it.
 

@@ -38,7 +38,7 @@ class Exception7th:
         )
 
     def forbids(self, padded: str, character: str) -> bool:
-        """Whether the rule forbids ``character`` after the six characters ``padded``."""
+        """Tell whether the rule forbids ``character`` after the six characters ``padded``."""
         return character in self.forbidden(padded)
 
     def forbidden(self, padded: str) -> frozenset[str]:
@@ -73,5 +73,5 @@ def expand(
 
 
 def is_extensible(code: str) -> bool:
-    """Whether a leaf code has room for a 7th character (180 printed codes have theirs already)."""
+    """Tell whether a leaf code has room for a 7th character (180 printed codes have theirs already)."""
     return len(code.replace(".", "")) < _CODE_LENGTH

@@ -40,7 +40,7 @@ class AdapterError(RuntimeError):
 
 @dataclass(frozen=True)
 class AdapterCheck:
-    """What a usable adapter looks like.
+    """Findings of a look at a usable adapter.
 
     Attributes:
         parameter_count: Weights of the adapter.

@@ -39,7 +39,7 @@ def document_prompt(recipe: Recipe) -> str:
 
 @dataclass(frozen=True)
 class Sources:
-    """What examples are made of.
+    """Tables and texts that examples are made of.
 
     Attributes:
         titles: Title of every code of the release.
@@ -64,7 +64,7 @@ class Sources:
 
 @dataclass
 class DatasetAccount:
-    """What a dataset holds and lacks, filled as its rows come.
+    """Account of a dataset's contents and gaps, filled as its rows come.
 
     Attributes:
         left_out: By reason; those of :func:`plan_notes`, :func:`document_examples` and :func:`span_examples`.

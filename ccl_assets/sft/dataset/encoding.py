@@ -112,7 +112,7 @@ class TokenCounter:
         return [(example.prompt_length, example.completion_length) for example in encoded]
 
     def fits(self, prompt: str, completion: str) -> bool:
-        """Whether the window holds both."""
+        """Tell whether the window holds both."""
         return sum(self.count([(prompt, completion)])[0]) <= self.window
 
 

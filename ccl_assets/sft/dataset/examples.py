@@ -42,7 +42,7 @@ class Example:
 
 
 class LeftOut:
-    """What did not become (part of) an example: how much by reason, and the first ids."""
+    """Things that became no (part of an) example: counts by reason, and the first ids."""
 
     def __init__(self) -> None:
         """Begin with nothing left out."""
@@ -57,7 +57,7 @@ class LeftOut:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many things were left out, by reason."""
+        """Number of things left out, by reason."""
         return dict(sorted(self._counts.items()))
 
     def first(self, reason: str) -> list[str]:

@@ -30,7 +30,7 @@ class ExportError(RuntimeError):
 
 @dataclass(frozen=True)
 class ExportedDataset:
-    """Where the files are; ``validation`` is ``None`` where there is no validation example."""
+    """Paths of the files; ``validation`` is ``None`` where there is no validation example."""
 
     directory: Path
     train: Path

@@ -43,24 +43,6 @@ class Overlap:
     containment: float
 
 
-@dataclass(frozen=True)
-class LeakageReport:
-    """Result of a search.
-
-    Attributes:
-        overlaps: Offenders with the test document they share most with, in order of the training texts.
-        examined_count: Training texts compared.
-    """
-
-    overlaps: tuple[Overlap, ...]
-    examined_count: int
-
-    @property
-    def offending_ids(self) -> list[str]:
-        """Training texts that must not be trained on."""
-        return [overlap.training_id for overlap in self.overlaps]
-
-
 def words_of(text: str) -> list[str]:
     """Words as they are compared: case, punctuation, line breaks and de-identification masks do not count."""
     return _WORD.findall(_MASK.sub(" ", text).lower())
@@ -154,28 +136,3 @@ class TestNotes:
             return 0
         places = np.minimum(np.searchsorted(self._stock, own), len(self._stock) - 1)
         return int((self._stock[places] == own).sum())
-
-
-def find_near_duplicates(
-    training: Iterable[tuple[str, str]],
-    test: Iterable[tuple[str, str]],
-    threshold: float = CONTAINMENT_THRESHOLD,
-) -> LeakageReport:
-    """Find training texts that repeat a test document.
-
-    Args:
-        training: ``(id, text)``; streamed.
-        test: ``(id, text)``; their shingles are held in memory.
-        threshold: Containment from which a text offends, above 0 and at most 1.
-    """
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold must be above 0 and at most 1, found {threshold}")
-    notes = TestNotes(test)
-    overlaps: list[Overlap] = []
-    examined = 0
-    for training_id, text in training:
-        examined += 1
-        found = notes.nearest(text)
-        if found is not None and found[1] >= threshold:
-            overlaps.append(Overlap(training_id, *found))
-    return LeakageReport(tuple(overlaps), examined)

@@ -1,4 +1,4 @@
-"""Which notes a recipe trains on and what each has to teach, decided before any text is read.
+"""Notes that a recipe trains on, with the codes each has to teach, decided before any text is read.
 
 A corpus may hold gigabytes of notes, so the choice rests on what is small: ids, splits, hashes of texts, codes and spans.
 """
@@ -54,7 +54,7 @@ class PlannedNote:
 
     @property
     def can_be_split(self) -> bool:
-        """Whether the evidence tells of every code which part of the note it belongs to."""
+        """Tell whether the evidence tells of every code which part of the note it belongs to."""
         return set(self.codes) <= {span.code for span in self.spans}
 
     def answer(self, begin: int = 0, end: int | None = None) -> list[tuple[str | None, str]]:

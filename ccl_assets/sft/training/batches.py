@@ -1,4 +1,4 @@
-"""Which examples go through the model together.
+"""Grouping of the examples that go through the model together.
 
 Every optimizer step takes the same number of examples at random, so that its gradient is an unbiased mix of notes and
 spans. (Batches drawn by length alone would make some steps all notes and others all spans.) Only within the step are they

@@ -1,4 +1,4 @@
-"""What one training run is told: a JSON file written by the asset, read by the training process."""
+"""Instructions of one training run: a JSON file written by the asset, read by the training process."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def loss_series(entries: Iterable[TrainingLogEntry]) -> dict[str, list[tuple[flo
 
 
 def is_falling(entries: Sequence[TrainingLogEntry]) -> bool:
-    """Whether training helped.
+    """Tell whether training helped.
 
     By the validation loss before and after, where both are there; else by the mean training loss of the first and the
     last third of the steps, since steps mix notes and spans and a single one says little.

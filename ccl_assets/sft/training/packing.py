@@ -48,7 +48,7 @@ def summed_loss(model: Any, row: Row) -> torch.Tensor:
 
 
 def keeps_examples_apart(model: Any) -> bool:
-    """Whether packed examples cannot see each other in this model: what one says must not change with its neighbour.
+    """Tell whether packed examples cannot see each other in this model: what one says must not change with its neighbour.
 
     Attention over a row's whole length, a state that runs along it, or a model without positions would fail here.
     """

@@ -1,4 +1,4 @@
-"""How a training process says where it is: to Dagster when it was launched from there, else to stderr."""
+"""Progress of a training process: to Dagster when it was launched from there, else to stderr."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from ccl_assets.resources.progress import duration
 from ccl_assets.sft.training.log import TrainingLogEntry
 
 
@@ -85,5 +86,5 @@ def progress_line(entry: TrainingLogEntry, total_steps: int) -> str:
     if entry.tokens_per_second is not None:
         parts.append(f"{entry.tokens_per_second:.0f} tokens/s")
     if entry.seconds_left is not None:
-        parts.append(f"{entry.seconds_left:.0f} s left")
+        parts.append(f"about {duration(entry.seconds_left)} left")
     return ", ".join(parts)

@@ -97,14 +97,14 @@ def model_of(body: Any) -> str:
 
 
 def is_same_model(answered_by: str, asked: str) -> bool:
-    """Whether a name is the one asked for, or a dated snapshot of it, as hosted models answer with."""
+    """Tell whether a name is the one asked for, or a dated snapshot of it, as hosted models answer with."""
     return answered_by == asked or (
         answered_by.startswith(asked) and _SNAPSHOT.fullmatch(answered_by[len(asked) :]) is not None
     )
 
 
 def names_one_model(listing: Any, one: str, other: str) -> bool:
-    """Whether ``/v1/models`` says that two names are one model's: by aliases (llama.cpp), or by a common root (vLLM)."""
+    """Tell whether ``/v1/models`` says that two names are one model's: by aliases (llama.cpp), or by a common root (vLLM)."""
     entries = listing.get("data") if isinstance(listing, dict) else None
     by_root: dict[str, set[str]] = {}
     for number, entry in enumerate(entries if isinstance(entries, list) else ()):

@@ -90,7 +90,7 @@ class OpenAIEndpoint:
 
     @property
     def keeps_text_on_host(self) -> bool:
-        """Whether the endpoint is on loopback or on a host the user listed."""
+        """Tell whether the endpoint is on loopback or on a host the user listed."""
         return self._keeps_text_on_host
 
     @property

@@ -1,4 +1,4 @@
-"""What an endpoint may see, which of its failures are tried again, and when."""
+"""Policy for endpoints: the text they may see, the failures that are tried again, and the waiting times."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def host_of(base_url: str) -> str:
 
 
 def keeps_text(host: str, trusted_hosts: Collection[str]) -> bool:
-    """Whether restricted text may be sent to a host: this machine's loopback, or one the user listed."""
+    """Tell whether restricted text may be sent to a host: this machine's loopback, or one the user listed."""
     if host == "localhost" or host in {trusted.strip().lower() for trusted in trusted_hosts}:
         return True
     try:
@@ -36,7 +36,7 @@ def keeps_text(host: str, trusted_hosts: Collection[str]) -> bool:
 
 
 def is_retried(status: int) -> bool:
-    """Whether an HTTP status may go away by itself."""
+    """Tell whether an HTTP status may go away by itself."""
     return status in _RETRIED_STATUSES or status >= 500
 
 

@@ -1,4 +1,4 @@
-"""Which tokens keep an answer within its grammar, token by token."""
+"""Tokens that keep an answer within its grammar, token by token."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class AnswerGuide:
         return allowed
 
     def accepts(self, token: int) -> bool:
-        """Whether a token may come next before the list."""
+        """Tell whether a token may come next before the list."""
         if token in self.ends:
             return self._grammar.is_heading(self._state.line)
         return self._after(self._tokens.said[token]) is not None

@@ -90,5 +90,5 @@ def preallocated_cache(config: Any, capacity: int) -> Any:
 
 
 def sees_all(cache: Any) -> bool:
-    """Whether every layer attends to all positions; with a sliding window, padding between two tokens would count."""
+    """Tell whether every layer attends to all positions; with a sliding window, padding between two tokens would count."""
     return all(getattr(layer, "is_preallocated", False) for layer in cache.layers)

@@ -30,11 +30,11 @@ class LoadedModel:
 
     @cached_property
     def said(self) -> TokenBytes | None:
-        """What each token says, where the tokenizer tells."""
+        """Bytes of each token, where the tokenizer tells."""
         return read_token_bytes(self.tokenizer)
 
     def ends_of(self, tokens: Sequence[int], text: str) -> tuple[int, ...]:
-        """Where tokens end in the text that was made of them, see :func:`token_ends`; empty where the tokenizer does not tell."""
+        """Ends of tokens in the text that was made of them, see :func:`token_ends`; empty where the tokenizer does not tell."""
         return () if self.said is None else token_ends([self.said[token] for token in tokens], text)
 
     def guide(self, grammar: CodeListGrammar) -> AnswerGuide:

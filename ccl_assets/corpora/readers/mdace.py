@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ccl_assets.corpora.csv_files import find_file, read_csv
+from ccl_assets.corpora.corpus_source import CorpusSource, given
+from ccl_assets.corpora.csv_files import check_columns, find_file, read_csv
 from ccl_assets.corpora.documents import (
     AnnotatedNote,
     CorpusFormatError,
@@ -24,6 +25,7 @@ from ccl_assets.corpora.documents import (
     dot_code,
 )
 from ccl_assets.corpora.joins import check_join, plain_id
+from ccl_assets.resources.corpus_paths import CorpusPaths
 
 SOURCE = "mdace"
 ANNOTATIONS_FOLDER = Path("data/Inpatient/ICD-10/1.0")
@@ -261,3 +263,20 @@ class _Fields:
             expected = " or ".join(kind.__name__ for kind in types)
             raise CorpusFormatError(self.path, f"{where}.{name} is missing or not {expected}", _AS_PUBLISHED)
         return value
+
+
+def _files(paths: CorpusPaths) -> MdaceFiles:
+    return MdaceFiles.find(given(paths.mdace), given(paths.mimic_iii))
+
+
+CORPUS = CorpusSource(
+    name=SOURCE,
+    rank=2,
+    description="MDACE 1.0 with the notes of MIMIC-III 1.4",
+    required=("mdace", "mimic_iii"),
+    is_restricted=True,
+    benchmark_splits=("test",),
+    read=lambda paths, counts, is_restricted: read(_files(paths), counts, is_restricted=is_restricted),
+    files=lambda paths: _files(paths).paths,
+    check_headings=lambda paths: check_columns(_files(paths).noteevents, NOTE_COLUMNS),
+)

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ccl_assets.corpora.csv_files import read_csv
+from ccl_assets.corpora.corpus_source import CorpusSource, given
+from ccl_assets.corpora.csv_files import check_columns, read_csv
 from ccl_assets.corpora.documents import AnnotatedNote, CorpusFormatError, Document, Label, LoadCounts, dot_code
 from ccl_assets.corpora.joins import check_join, plain_id
+from ccl_assets.resources.corpus_paths import CorpusPaths
 
 SOURCE = "aci_bench"
 NOTE_COLUMNS = ("encounter_id", "note")
@@ -129,3 +131,29 @@ def _read_codes(files: AciBenchFiles, counts: LoadCounts) -> dict[str, dict[str,
             else:
                 given[code] = source_code
     return codes
+
+
+def _files(paths: CorpusPaths) -> AciBenchFiles:
+    return AciBenchFiles.find(given(paths.aci_bench), paths.aci_labels)
+
+
+def _check_headings(paths: CorpusPaths) -> None:
+    files = _files(paths)
+    for path in files.notes:
+        check_columns(path, NOTE_COLUMNS)
+    for path in files.labels:
+        check_columns(path, LABEL_COLUMNS)
+
+
+CORPUS = CorpusSource(
+    name=SOURCE,
+    rank=3,
+    description="ACI-Bench",
+    required=("aci_bench",),
+    optional=("aci_labels",),
+    is_restricted=False,
+    benchmark_splits=("test",),
+    read=lambda paths, counts, is_restricted: read(_files(paths), counts, is_restricted=is_restricted),
+    files=lambda paths: _files(paths).paths,
+    check_headings=_check_headings,
+)

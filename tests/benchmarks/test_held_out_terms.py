@@ -3,8 +3,8 @@
 import random
 
 import pytest
+from held_out_terms import MOST_PER_CODE, hold_out, is_near
 
-from ccl_assets.evaluation.held_out_terms import MOST_PER_CODE, hold_out, is_near
 from ccl_assets.text.folding import fold
 
 TITLES = {
@@ -127,6 +127,7 @@ def test_the_choice_depends_on_seed_and_content_alone():
     assert any(hold_out(rows, TITLES, INDEX, 4, seed=seed).terms != chosen.terms for seed in range(5))
 
 
+@pytest.mark.slow
 def test_no_held_out_phrase_of_the_packaged_release_is_left_in_training(packaged_inclusion_terms):
     rows, titles = packaged_inclusion_terms
     held = hold_out(rows, titles, ("inclusion_term",), 120)

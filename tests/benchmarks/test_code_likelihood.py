@@ -1,9 +1,9 @@
 """The likelihoods that ``benchmarks/span_to_code`` chooses by are those of reading every answer by itself."""
 
-import sys
-from pathlib import Path
-
+import code_likelihood
 import pytest
+
+pytestmark = pytest.mark.slow
 
 CODES = [
     ("J45.20", "Mild intermittent asthma, uncomplicated"),
@@ -32,17 +32,6 @@ def tiny_model():
     return LlamaForCausalLM(config).eval(), PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>")
 
 
-@pytest.fixture(scope="module")
-def code_likelihood():
-    folder = str(Path(__file__).resolve().parents[2] / "benchmarks" / "span_to_code")
-    sys.path.insert(0, folder)
-    try:
-        import code_likelihood
-    finally:
-        sys.path.remove(folder)
-    return code_likelihood
-
-
 def read_alone(model, tokenizer, prompt, code, title):
     """Log-likelihood of the code with its dash and of the whole answer, everything read at once."""
     import torch
@@ -61,7 +50,9 @@ def read_alone(model, tokenizer, prompt, code, title):
     return sum(values[:head]), sum(values), len(values)
 
 
-def test_reading_what_is_shared_once_changes_nothing(tiny_model, code_likelihood):
+def test_reading_what_is_shared_once_changes_nothing(
+    tiny_model,
+):
     model, tokenizer = tiny_model
     scorer = code_likelihood.CodeLikelihood(model, tokenizer)
     for phrase in ("wheezing", "a much longer phrase for it", "wheezing", "wheezing"):
@@ -73,12 +64,14 @@ def test_reading_what_is_shared_once_changes_nothing(tiny_model, code_likelihood
         assert [one.token_count for one in found] == [count for _, _, count in alone]
 
 
-def test_one_candidate_alone_can_be_scored(tiny_model, code_likelihood):
+def test_one_candidate_alone_can_be_scored(
+    tiny_model,
+):
     (found,) = code_likelihood.CodeLikelihood(*tiny_model).score("high pressure", CODES[3:])
     assert found.line < found.code < 0
 
 
-def test_more_candidates_than_are_read_together_change_nothing(tiny_model, code_likelihood, monkeypatch):
+def test_more_candidates_than_are_read_together_change_nothing(tiny_model, monkeypatch):
     scorer = code_likelihood.CodeLikelihood(*tiny_model)
     together = scorer.score("wheezing", CODES)
     monkeypatch.setattr(code_likelihood, "_ROWS_AT_ONCE", 3)

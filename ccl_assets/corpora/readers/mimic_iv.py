@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ccl_assets.corpora.corpus_source import CorpusSource, given
 from ccl_assets.corpora.csv_files import check_columns, find_file, read_csv
 from ccl_assets.corpora.documents import (
     UNANNOTATED,
@@ -24,6 +25,7 @@ from ccl_assets.corpora.documents import (
     dot_code,
 )
 from ccl_assets.corpora.joins import check_join, plain_id
+from ccl_assets.resources.corpus_paths import CorpusPaths
 
 SOURCE = "mimic_iv"
 NOTE_COLUMNS = ("note_id", "hadm_id", "note_type", "text")
@@ -233,3 +235,29 @@ def read(
     counts.withdraw("labels", "chart_without_note", sum(map(len, charts.values())))
     counts.remark("charts_without_note", len(charts) - len(first))
     counts.remark("charts_with_several_notes", len(several))
+
+
+def _files(paths: CorpusPaths) -> MimicIvFiles:
+    return MimicIvFiles.find(given(paths.mimic_iv_note), given(paths.mimic_iv), paths.edin_split)
+
+
+def _check_headings(paths: CorpusPaths) -> None:
+    files = _files(paths)
+    check_columns(files.discharge, NOTE_COLUMNS)
+    check_columns(files.diagnoses, CODE_COLUMNS)
+    if files.split is not None:
+        read_split(files.split)
+
+
+CORPUS = CorpusSource(
+    name=SOURCE,
+    rank=1,
+    description="MIMIC-IV 2.2 with MIMIC-IV-Note 2.2",
+    required=("mimic_iv_note", "mimic_iv"),
+    optional=("edin_split",),
+    is_restricted=True,
+    benchmark_splits=("test",),
+    read=lambda paths, counts, is_restricted: read(_files(paths), counts, is_restricted=is_restricted),
+    files=lambda paths: _files(paths).paths,
+    check_headings=_check_headings,
+)

@@ -1,15 +1,15 @@
 """Levels of a written code, ranks among candidates, intervals over terms."""
 
 import pytest
-
-from ccl_assets.answers.coding_format import render_coding
-from ccl_assets.evaluation.span_accuracy import (
+from span_accuracy import (
     levels,
     mean_difference,
     mean_with_interval,
     ranking,
     written_code,
 )
+
+from ccl_assets.answers.coding_format import render_coding
 
 BILLABLE = {"J45.909", "J45.20", "J44.9", "I10"}
 

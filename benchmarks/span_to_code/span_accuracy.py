@@ -1,6 +1,6 @@
 """How well phrases are coded one by one: levels of a written code, ranks of the right code among candidates, intervals.
 
-The unit is the term. Notes with several codes are scored in ``scoring.py``.
+The unit is the term. Notes with several codes are scored in ``ccl_assets/evaluation/scoring``.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ccl_assets.corpora.corpus_source import CorpusSource, given
 from ccl_assets.corpora.documents import (
     AnnotatedNote,
     CorpusFormatError,
@@ -26,6 +27,7 @@ from ccl_assets.corpora.documents import (
     dot_code,
 )
 from ccl_assets.corpora.joins import check_join
+from ccl_assets.resources.corpus_paths import CorpusPaths
 
 SOURCE = "codiesp"
 _FOLDERS = {"train": "train", "dev": "val", "test": "test"}
@@ -244,3 +246,22 @@ def _read_tsv(path: Path, field_count: int, kind: RowKind, counts: LoadCounts) -
         else:
             problem = f"has {len(fields)} tab-separated fields, not {field_count}"
             raise CorpusFormatError(path, problem, _AS_PUBLISHED, line=number)
+
+
+def _splits(paths: CorpusPaths) -> list[CodiespSplit]:
+    return find_splits(given(paths.codiesp), paths.codiesp_language)
+
+
+CORPUS = CorpusSource(
+    name=SOURCE,
+    rank=4,
+    description="CodiEsp v4",
+    required=("codiesp",),
+    is_restricted=False,
+    benchmark_splits=(
+        "val",
+        "test",
+    ),  # `dev`, called `val` here, is one of its own: test labels are not public everywhere
+    read=lambda paths, counts, is_restricted: read(_splits(paths), counts, is_restricted=is_restricted),
+    files=lambda paths: [path for split in _splits(paths) for path in split.paths],
+)
