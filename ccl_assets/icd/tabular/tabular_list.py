@@ -148,9 +148,6 @@ class TabularReader:
             if group.tag == "sevenChrDef":
                 extensions = _extensions(group) or inherited
         is_stem = not children and bool(extensions) and is_extensible(code)
-        if not children:  # "includes" of a code without subdivisions are terms of that code (I10: high blood pressure)
-            included = (note for group in groups if group.tag == "includes" for note in group.iterfind("note"))
-            inclusion_terms += [term for note in included if (term := plain_text(note)) not in inclusion_terms]
         row = {
             **self._shared,
             "code": code,
@@ -165,10 +162,11 @@ class TabularReader:
             "seventh_character": None,
             "inclusion_terms": inclusion_terms,
             "includes": [
-                plain_text(note)
+                text
                 for group in groups
                 if NOTE_KINDS[group.tag] == "includes"
                 for note in group.iterfind("note")
+                if (text := plain_text(note))
             ],
         }
         self._rows.append(row)
