@@ -4,8 +4,9 @@ from itertools import combinations
 import pytest
 
 from ccl_assets.corpora.loaders import load, source_files
-from ccl_assets.corpora.sample import FILES, NOTES
+from ccl_assets.corpora.sample import FILES, NOTES, agreement
 from ccl_assets.corpora.sample.compile import read_notes
+from ccl_assets.corpora.sample.datasheet import DATASHEET, counts, with_counts
 from ccl_assets.corpora.sample.markup import KINDS
 from ccl_assets.evaluation.scoring.rule_violations import CodingRules
 from ccl_assets.icd.chapters import chapter_of
@@ -154,3 +155,15 @@ def test_no_two_notes_share_a_sentence(notes):
 
 def test_icd_9_rows_and_a_chart_without_note_were_there_to_be_dropped(corpus):
     assert corpus.counts.dropped == {("labels", "icd_9"): 2}
+
+
+def test_the_datasheet_counts_what_is_there(corpus):
+    """After an edit: ``python -m ccl_assets.corpora.sample.datasheet``."""
+    text = DATASHEET.read_text(encoding="utf-8")
+    assert with_counts(text, counts(corpus)) == text
+
+
+def test_the_datasheet_states_the_agreement_of_the_codings_that_are_kept(capsys):
+    """After an edit of notes or codings: ``python -m ccl_assets.corpora.sample.agreement``, and copy its table."""
+    agreement.main()
+    assert capsys.readouterr().out.strip() in DATASHEET.read_text(encoding="utf-8")
