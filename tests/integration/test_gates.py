@@ -31,6 +31,7 @@ from ccl_assets.refresh.selection import Selection
 from ccl_assets.resources.settings import settings
 from ccl_assets.resources.text_generation.scripted import ScriptedGenerator
 from ccl_assets.sft.training.log import LOG_FILE
+from ccl_assets.tables.last_built import LastBuilt
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("gates")]
 
@@ -278,6 +279,7 @@ def made_by(place, spoil):
         owner, name = place.rsplit(".", 1)
         owner = pkgutil.resolve_name(f"ccl_assets.{owner}")
         original = getattr(owner, name)
+        monkeypatch.setattr("ccl_assets.icd.assets._NOTES_READ", LastBuilt())  # read before the damage, kept after it
         monkeypatch.setattr(owner, name, lambda *values, **named: spoil(original(*values, **named)))
 
     return inflict

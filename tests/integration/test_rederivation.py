@@ -362,7 +362,7 @@ class TestAChangedChapter:
         assert rederived(fresh_evidence, definitions(with_systems=False)) == (
             {Target(f"icd/{name}") for name in ICD}
             | slices
-            | of(ENDOCRINE, "gold/pairs", "silver/pairs")
+            | of(ENDOCRINE, "gold/pairs", "silver/pairs", "knowledge_base/report")
             | whole_release
         )
         fresh_evidence.define(definitions())
@@ -381,7 +381,7 @@ class TestAChangedChapter:
         assert rederived(fresh_evidence, definitions(with_systems=False)) == (
             {Target(f"icd/{name}") for name in ICD}
             | slices
-            | of(CIRCULATORY, "gold/pairs", "silver/pairs")
+            | of(CIRCULATORY, "gold/pairs", "silver/pairs", "knowledge_base/report")
             | whole_release
         )
         fresh_evidence.define(definitions())
