@@ -185,7 +185,7 @@ def table_asset(
 
 
 def table_multi_asset(
-    tables: Mapping[str, tuple[TableContract, str, Sequence[GateFunction]]],
+    tables: Mapping[str, tuple[TableContract, str, Gates]],
     *,
     name: str,
     kinds: set[str],
@@ -218,8 +218,14 @@ def table_multi_asset(
             results = list(body(context, *args, **kwargs))
             yield from _emit([_Part(tables[name][0], named[name], result, name) for name, result in results])
 
-        gates_of(body, [gate for _, _, gates in tables.values() for gate in gates])
-        named = {name: declared(gates) for name, (_, _, gates) in tables.items()}
+        if not any(isinstance(gates, Mapping) and gates for _, _, gates in tables.values()):
+            gates_of(
+                body, [gate for _, _, gates in tables.values() if not isinstance(gates, Mapping) for gate in gates]
+            )
+        named = {
+            name: dict(gates) if isinstance(gates, Mapping) else declared(gates)
+            for name, (_, _, gates) in tables.items()
+        }
         _declare(compute, body)
         version = code_version or version_of(body, settings=settings, also=also)
         outs = {
