@@ -110,7 +110,7 @@ def train_encoder(
             loss.backward()
             optimizer.step()
             step += 1
-            smooth = float(loss) if step == 1 else smooth + (float(loss) - smooth) / min(step, _SMOOTHED)
+            smooth += (float(loss.detach()) - smooth) / min(step, _SMOOTHED)
             if step % _SMOOTHED == 0 or step == steps:
                 curve.append((step, round(smooth, 4)))
         if say:
