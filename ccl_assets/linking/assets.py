@@ -15,6 +15,7 @@ from ccl_assets.icd.tables import BILLABLE_TITLES
 from ccl_assets.lakehouse.artifact_asset import artifact_asset
 from ccl_assets.lakehouse.table_asset import ALL, Input, check_result, inputs, stop_if_failed
 from ccl_assets.linking import checks
+from ccl_assets.linking.encoder_assets import encoder
 from ccl_assets.linking.partitions import RUNG
 from ccl_assets.linking.rungs import RUNGS
 from ccl_assets.resources.settings import settings
@@ -125,4 +126,4 @@ def _take_place(made: Path, folder: Path) -> None:
     made.rename(folder)
 
 
-ASSETS = [coder]
+ASSETS = [coder, encoder]
