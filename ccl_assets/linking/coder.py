@@ -22,6 +22,7 @@ NEAR = "near"
 LIKENESS = "likeness"
 LINKER = "linker"
 VERIFIER = "verifier"
+_MOST_LINKED = 0.999  # 1 is said of terms found whole
 PARTS = frozenset({NEAR, LIKENESS, VERIFIER})
 
 
@@ -130,7 +131,7 @@ class SpanCoder:
         similarity = 1.0 if candidate.said else round(candidate.near_share, 3)
         if best is None:
             assert candidate.link is not None
-            best, similarity = candidate.link.term, round(candidate.link.similarity, 3)
+            best, similarity = candidate.link.term, round(min(candidate.link.similarity, _MOST_LINKED), 3)
         return FoundCode(
             candidate.code,
             probability,
