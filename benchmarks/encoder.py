@@ -82,7 +82,11 @@ def nearest(encode: Callable[[list[str]], Any]) -> tuple[float, float, float]:
         ((_, found),) = CoveredCodes(ontology, every, index).rank({family.family_code: [case["code"]]}, query)
         ranks.append(next((n for n, it in enumerate(found, 1) if family_of[it.code].family_code in acceptable), 0))
     count = len(ranks)
-    return (sum(r == 1 for r in ranks) / count, sum(r > 0 for r in ranks) / count, sum(1 / r for r in ranks if r) / count)
+    return (
+        sum(r == 1 for r in ranks) / count,
+        sum(r > 0 for r in ranks) / count,
+        sum(1 / r for r in ranks if r) / count,
+    )
 
 
 def compare_index(encoder: StaticEncoder, texts: list[str]) -> None:
@@ -105,11 +109,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpora", type=Path)
     parser.add_argument("--release")
-    parser.add_argument("--sentence-encoder", action="store_true", help="recall of the packaged sentence encoder (minutes)")
-    parser.add_argument("--nearest", action="store_true", help="judged nearest codes, by the static and the sentence encoder")
+    parser.add_argument(
+        "--sentence-encoder", action="store_true", help="recall of the packaged sentence encoder (minutes)"
+    )
+    parser.add_argument(
+        "--nearest", action="store_true", help="judged nearest codes, by the static and the sentence encoder"
+    )
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
-        release = active_release(Settings(home=Path(home), icd_release=chosen.release), needs_gold_pairs=True, say=print)
+        release = active_release(
+            Settings(home=Path(home), icd_release=chosen.release), needs_gold_pairs=True, say=print
+        )
     direct = ("direct", "see", "default")
     pairs = [dict(row, tier="gold", is_trainable=row["expansion"] in direct) for row in release.gold_pairs or ()]
     titles = {code: title for code, title in release.titles.items() if code in release.billable}
@@ -124,7 +134,9 @@ def main() -> int:
         start = start_of(pieces, table, WIDTH, BUCKETS[language])
         trained[language] = timed(
             "training and recall",
-            lambda language=language, start=start, known=known: train_language(language, start, known, titles, say=print),
+            lambda language=language, start=start, known=known: train_language(
+                language, start, known, titles, say=print
+            ),
         )
         one = trained[language]
         texts = [*titles.values()]
@@ -148,7 +160,9 @@ def main() -> int:
             ("sentence encoder", Embedder("packaged", 1).encode), ("static encoder", english.encode), ("its start", start.encode),
         ):  # fmt: skip
             first, three, mean = nearest(encode)
-            print(f"  nearest codes with the hierarchy, {name:20} first {first:.2f}, of three {three:.2f}, MRR {mean:.2f}")
+            print(
+                f"  nearest codes with the hierarchy, {name:20} first {first:.2f}, of three {three:.2f}, MRR {mean:.2f}"
+            )
     return 0
 
 

@@ -106,6 +106,9 @@ def recall_above_words(trained: Mapping[str, TrainedEncoder]) -> Gate:
         "recall_above_words",
         not wrong,
         "look at the curve; train longer, or on more terms",
-        {"held_out": sum(one.after["all"].terms for one in judged.values()), "not_above": [f"{k} {v}" for k, v in wrong.items()]},
+        {
+            "held_out": sum(one.after["all"].terms for one in judged.values()),
+            "not_above": [f"{k} {v}" for k, v in wrong.items()],
+        },
         is_blocking=any(judged[language].after["all"].terms >= _ENOUGH_HELD_OUT for language in wrong),
     )

@@ -100,9 +100,7 @@ def train_language(
     kept, held = split_terms(distinct, titles, stems)
     learned = train_encoder(start, kept, titles, recipe or RECIPES[language], say)
     known = [*(TermOfCode(title, code, TITLE) for code, title in titles.items()), *kept]
-    before, after = (
-        recall_by_group(held, found_at(encoder, known, held)) for encoder in (start, learned.encoder)
-    )
+    before, after = (recall_by_group(held, found_at(encoder, known, held)) for encoder in (start, learned.encoder))
     return TrainedEncoder(learned.encoder, learned.curve, before, after, len(kept))
 
 

@@ -154,9 +154,7 @@ def _loss(
     scores = scores.masked_fill(torch.from_numpy(same), -1e4)
     target = torch.arange(len(codes))
     back = scores[:, : len(codes)].T
-    return (
-        torch.nn.functional.cross_entropy(scores, target) + torch.nn.functional.cross_entropy(back, target)
-    ) / 2
+    return (torch.nn.functional.cross_entropy(scores, target) + torch.nn.functional.cross_entropy(back, target)) / 2
 
 
 def _partners(code_of: NDArray[np.int64], count: int) -> list[list[int]]:

@@ -123,9 +123,7 @@ def phrases(note: ReadNote) -> Iterator[list[int]]:
         yield places
 
 
-def links(
-    near: Sequence[Neighbours], terms: Terms, is_stated: Callable[[int, str], bool]
-) -> Iterator[Link]:
+def links(near: Sequence[Neighbours], terms: Terms, is_stated: Callable[[int, str], bool]) -> Iterator[Link]:
     """Codes of the nearest term of each stretch that states one.
 
     Args:

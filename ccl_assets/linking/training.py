@@ -225,7 +225,10 @@ def _fit(
 
 
 def _out_of_fold(
-    coder: SpanCoder, notes: Sequence[_Prepared], parts: frozenset[str], learned: _Learned,
+    coder: SpanCoder,
+    notes: Sequence[_Prepared],
+    parts: frozenset[str],
+    learned: _Learned,
     encoder_without: EncoderWithout | None = None,
 ) -> tuple[list[list[float]], list[bool], list[int]]:
     """Features of the candidates of each note, from counts and terms of the other folds' notes."""

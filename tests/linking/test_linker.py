@@ -79,7 +79,11 @@ def test_a_coder_with_a_linker_codes_wordings_that_it_never_met(encoder):
     notes = []
     for number in range(60):
         words, code = said[number % 3]
-        notes.append(AnnotatedText(str(number), str(number), f"ASSESSMENT:\nPatient with {words} and a cough.\n", frozenset({code})))
+        notes.append(
+            AnnotatedText(
+                str(number), str(number), f"ASSESSMENT:\nPatient with {words} and a cough.\n", frozenset({code})
+            )
+        )
     hidden = []
 
     def without(notes_hidden):

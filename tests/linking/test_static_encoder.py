@@ -58,7 +58,9 @@ def test_training_brings_terms_of_a_code_together_and_is_repeatable(start):
     learned = train_encoder(start, TERMS, TITLES, recipe)
     again = train_encoder(start, TERMS, TITLES, recipe)
     assert learned.encoder.fingerprint == again.encoder.fingerprint
-    assert learned.encoder.fingerprint != train_encoder(start, TERMS, TITLES, replace(recipe, seed=4)).encoder.fingerprint
+    assert (
+        learned.encoder.fingerprint != train_encoder(start, TERMS, TITLES, replace(recipe, seed=4)).encoder.fingerprint
+    )
     assert learned.curve[-1][1] < learned.curve[0][1]
 
     def closeness(encoder):
