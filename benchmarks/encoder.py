@@ -22,7 +22,13 @@ import numpy as np
 from ccl_assets.coding.active_release import active_release
 from ccl_assets.corpora.loaders import load
 from ccl_assets.linking.encoder_languages import (
-    BUCKETS, TITLE, WIDTH, pair_terms, span_terms, start_of, train_language,
+    BUCKETS,
+    TITLE,
+    WIDTH,
+    pair_terms,
+    span_terms,
+    start_of,
+    train_language,
 )  # fmt: skip
 from ccl_assets.linking.encoder_recall import found_at, recall_by_group, split_terms
 from ccl_assets.linking.encoder_training import TermOfCode, packaged_start

@@ -4,7 +4,8 @@ Corpora are read from a folder laid out as ``aci_bench``, ``aci_labels``, ``codi
 validation splits, which set nothing (the threshold comes of the training notes, each judged by a coder that has not seen it),
 and on ACI-Bench's train and valid notes by cross-validation, and by a coder trained on the sample alone (out of domain).
 
-    python benchmarks/span_coder.py --corpora FOLDER [--only codiesp_es codiesp_en aci sample speed] [--release PATH-or-label] [--linker]
+    python benchmarks/span_coder.py --corpora FOLDER [--only codiesp_es codiesp_en aci sample speed]
+        [--release PATH-or-label] [--linker]
 
 With ``--linker`` stretches of a note that no term says are linked to the nearest terms besides.
 """

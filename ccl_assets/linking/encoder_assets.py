@@ -41,7 +41,14 @@ def encoder(
     """Train the encoders."""
     from ccl_assets.lakehouse.plots import as_markdown, line_plot
     from ccl_assets.linking.encoder_languages import (
-        BUCKETS, WIDTH, TrainedEncoder, encoder_card, pair_terms, span_terms, start_of, train_language,
+        BUCKETS,
+        WIDTH,
+        TrainedEncoder,
+        encoder_card,
+        pair_terms,
+        span_terms,
+        start_of,
+        train_language,
     )  # fmt: skip
     from ccl_assets.linking.encoder_training import packaged_start
     from ccl_assets.linking.storage import content_version

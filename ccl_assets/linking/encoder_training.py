@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,14 +61,14 @@ class Learned:
 def train_encoder(
     start: StaticEncoder,
     terms: Sequence[TermOfCode],
-    titles: dict[str, str],
+    titles: Mapping[str, str],
     recipe: Recipe,
     say: Callable[[str], None] | None = None,
 ) -> Learned:
     """Train an encoder.
 
-    A term is paired with another term of its code, mostly the title. All other partners of the batch, and a sibling of each code, are
-    what it must not be near to; partners of the same code do not count.
+    A term is paired with another term of its code, mostly the title. All other partners of the batch, and a sibling of each code,
+    are what it must not be near to; partners of the same code do not count.
 
     Args:
         start: The encoder to start from; it is not changed.
@@ -115,7 +115,9 @@ def train_encoder(
                 curve.append((step, round(smooth, 4)))
         if say:
             say(f"epoch {epoch + 1} of {recipe.epochs}: loss {smooth:.3f}")
-    return Learned(StaticEncoder(start.pieces, table.weight.detach().numpy(), start.buckets), tuple(curve))
+    # half precision, as it is stored: an encoder read back gives the same vectors
+    learned = table.weight.detach().numpy().astype(np.float16).astype(np.float32)
+    return Learned(StaticEncoder(start.pieces, learned, start.buckets), tuple(curve))
 
 
 class _Bags:

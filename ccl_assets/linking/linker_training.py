@@ -1,4 +1,4 @@
-"""Encoders for the linker of a coder: on stems, as notes and terms are compared, and never on spans of the notes they are used for."""
+"""Encoders for the linker of a coder: trained on stems, and never on spans of the notes that they are used for."""
 
 from __future__ import annotations
 
@@ -6,10 +6,37 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ccl_assets.linking.encoder_languages import BUCKETS, RECIPES, WIDTH, pair_terms, span_terms, start_of
-from ccl_assets.linking.encoder_training import Recipe, TermOfCode, train_encoder
+from ccl_assets.linking.encoder_training import Recipe, TermOfCode, packaged_start, train_encoder
+from ccl_assets.linking.rungs import LINKED
 from ccl_assets.linking.static_encoder import Floats, StaticEncoder
 from ccl_assets.linking.stems import Stems
 from ccl_assets.linking.training import AnnotatedText, EncoderWithout
+
+# Spanish has human spans alone, an encoder for each fold then, and gains nothing: see docs/decisions.md.
+LINKED_LANGUAGES = ("en",)
+
+
+def encoders_of_rung(
+    rung: str,
+    language: str,
+    pairs: Sequence[Mapping[str, Any]],
+    titles: Mapping[str, str],
+    notes: Sequence[AnnotatedText],
+) -> EncoderWithout | None:
+    """Encoders for the coder of a rung; ``None`` where nothing is linked.
+
+    Args:
+        rung: The rung.
+        language: ``en`` or ``es``.
+        pairs: Rows of ``knowledge_base/pairs``.
+        titles: Title of each code that may be assigned; those that no pair has are left out.
+        notes: Training notes.
+    """
+    if rung != LINKED or language not in LINKED_LANGUAGES or not notes:
+        return None
+    stated = {row["code"] for row in pairs if row["is_trainable"]}
+    named = {code: title for code, title in titles.items() if code in stated}
+    return linker_encoders(language, pairs, named, notes, *packaged_start())
 
 
 def linker_encoders(

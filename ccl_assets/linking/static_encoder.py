@@ -1,7 +1,7 @@
 """A static encoder: a text is the mean of the vectors of its word pieces, at thousands of texts a second and without torch.
 
-Words are folded as in notes, split into word pieces (the longest that is known first), and what a piece is worth is learned from terms
-of the same code: see :mod:`ccl_assets.linking.encoder_training`.
+Words are folded as in notes and split into word pieces (the longest that is known first). What a piece is worth is learned from
+terms of the same code: see :mod:`ccl_assets.linking.encoder_training`.
 """
 
 from __future__ import annotations

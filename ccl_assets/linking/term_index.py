@@ -49,7 +49,7 @@ class TermIndex:
     def _faiss(self) -> Any:
         import faiss
 
-        index = faiss.IndexFlatIP(self.vectors.shape[1])
+        index: Any = faiss.IndexFlatIP(self.vectors.shape[1])
         if not self.is_exact:
             index = faiss.IndexIVFFlat(index, self.vectors.shape[1], _LISTS, faiss.METRIC_INNER_PRODUCT)
             index.cp.seed, index.nprobe = _SEED, _PROBES

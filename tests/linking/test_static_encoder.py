@@ -21,10 +21,25 @@ TERMS = [
     TermOfCode("reactive airways", "J45.9", "index"),
     TermOfCode("hacking", "R05", "inclusion_term"),
 ]
-PIECES = "essential hyper ##tension asthma mild cough high blood pressure raised reactive airways hack ##ing".split()
+PIECES = [
+    "essential",
+    "hyper",
+    "##tension",
+    "asthma",
+    "mild",
+    "cough",
+    "high",
+    "blood",
+    "pressure",
+    "raised",
+    "reactive",
+    "airways",
+    "hack",
+    "##ing",
+]
 
 
-def table(width=8, rows=len(PIECES)):
+def table(width=8, rows=14):
     return np.random.default_rng(1).normal(size=(rows, width)).astype(np.float32)
 
 
