@@ -25,6 +25,7 @@ from ccl_assets.corpora.loaders import CorpusPaths, load
 from ccl_assets.icd.release.contents import ReleaseFile, open_release
 from ccl_assets.io_managers.artifact_directory import ArtifactDirectoryIOManager
 from ccl_assets.io_managers.faiss_index import FaissIndexIOManager
+from ccl_assets.linking.encoder_recall import Recall
 from ccl_assets.refresh import frontier
 from ccl_assets.refresh.frontier import Target
 from ccl_assets.refresh.selection import Selection
@@ -597,7 +598,7 @@ BLOCKING = [
     Damage("linking/coder:has_terms", made_by(TRAINER, without_terms), {"terms": "0", "empty_tiers": "gold; .*"}),
     Damage("linking/coder:weights_finite", made_by(TRAINER, not_finite), {"not_finite": "en: reliability"}),
     Damage("linking/encoder:vectors_finite", made_by(ENCODING, vectors_not_finite), {"vectors": SOME, "languages": "en"}),
-    Damage("linking/encoder:recall_above_words", made_by(ENCODING, learned_nothing), {"held_out": "500", "not_above": "en 0.500 to 0.400"}),
+    Damage("linking/encoder:recall_above_words", made_by(ENCODING, learned_nothing), {"held_out": "500", "not_above": "en 0.5.*"}),
     Damage("eval/predictions:fits_contract", made_by(CODER, twice), REPEATS),
     Damage("eval/predictions:every_document_predicted", made_by(CODER, all_but_one), {"missing": "1", "first": r"\S+"}),
     Damage("eval/scores:fits_contract", made_by(SCORER, first(metric=None)), {"rows": SOME, "violations": "column 'metric' .*"}),

@@ -24,7 +24,10 @@ def tables(spanish=True):
         for word in ("pain", "of", "the")
     ]
     english = "The patient was seen with pain and has a history of the same in the past."
-    notes = [("1", english), *([("2", "El paciente tiene dolor y fiebre en la rodilla y no tiene tos.")] if spanish else [])]
+    notes = [
+        ("1", english),
+        *([("2", "El paciente tiene dolor y fiebre en la rodilla y no tiene tos.")] if spanish else []),
+    ]
     documents = [{"corpus": "made", "document_id": name, "split": "train", "text": text} for name, text in notes]
     spans = (("R01", "dolor"), ("R02", "fiebre"))
     evidence = [{"corpus": "made", "document_id": "2", "code": code, "evidence_text": text} for code, text in spans]
