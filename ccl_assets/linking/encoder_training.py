@@ -79,6 +79,7 @@ def train_encoder(
     """
     import torch
 
+    threads_before = torch.get_num_threads()
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
@@ -115,6 +116,7 @@ def train_encoder(
                 curve.append((step, round(smooth, 4)))
         if say:
             say(f"epoch {epoch + 1} of {recipe.epochs}: loss {smooth:.3f}")
+    torch.set_num_threads(threads_before)
     # half precision, as it is stored: an encoder read back gives the same vectors
     learned = table.weight.detach().numpy().astype(np.float16).astype(np.float32)
     return Learned(StaticEncoder(start.pieces, learned, start.buckets), tuple(curve))
