@@ -4,7 +4,10 @@ Corpora are read from a folder laid out as ``aci_bench``, ``aci_labels``, ``codi
 validation splits, which set nothing (the threshold comes of the training notes, each judged by a coder that has not seen it),
 and on ACI-Bench's train and valid notes by cross-validation, and by a coder trained on the sample alone (out of domain).
 
-    python benchmarks/span_coder.py --corpora FOLDER [--only codiesp_es codiesp_en aci sample speed] [--release PATH-or-label]
+    python benchmarks/span_coder.py --corpora FOLDER [--only codiesp_es codiesp_en aci sample speed]
+        [--release PATH-or-label] [--linker]
+
+With ``--linker`` stretches of a note that no term says are linked to the nearest terms besides.
 """
 
 from __future__ import annotations
@@ -22,9 +25,13 @@ from ccl_assets.corpora.loaders import load
 from ccl_assets.linking.annotated_texts import annotated_texts
 from ccl_assets.linking.calibration import calibration_error, reliability_bins, share_at_precision
 from ccl_assets.linking.coder import FoundCode, SpanCoder
-from ccl_assets.linking.training import AnnotatedText, train
+from ccl_assets.linking.encoder_training import packaged_start
+from ccl_assets.linking.linker_training import linker_encoders
+from ccl_assets.linking.training import AnnotatedText, EncoderWithout, train
 from ccl_assets.resources.corpus_paths import CorpusPaths
 from ccl_assets.resources.settings import Settings
+
+Linked = Callable[[str, list[dict[str, Any]], Sequence[AnnotatedText]], EncoderWithout] | None
 
 
 def texts(corpus: str, paths: CorpusPaths, splits: Sequence[str]) -> list[AnnotatedText]:
@@ -34,13 +41,12 @@ def texts(corpus: str, paths: CorpusPaths, splits: Sequence[str]) -> list[Annota
     return annotated_texts(rows, [label.row() for label in read.labels], [span.row() for span in read.evidence])
 
 
-def pairs_of(location: str | None, home: Path) -> tuple[list[dict[str, Any]], str]:
-    """Direct gold pairs of a release, as rows of the knowledge base."""
+def pairs_of(location: str | None, home: Path) -> tuple[list[dict[str, Any]], str, dict[str, str]]:
+    """Direct gold pairs of a release, as rows of the knowledge base, its label, and titles of the codes that these have."""
     release = active_release(Settings(home=home, icd_release=location), needs_gold_pairs=True, say=print)
     rows = release.gold_pairs or ()
-    return [
-        dict(row, tier="gold", is_trainable=row["expansion"] in ("direct", "see", "default")) for row in rows
-    ], release.label
+    pairs = [dict(row, tier="gold", is_trainable=row["expansion"] in ("direct", "see", "default")) for row in rows]
+    return pairs, release.label, {row["code"]: release.titles[row["code"]] for row in pairs if row["is_trainable"]}
 
 
 def score(
@@ -85,35 +91,52 @@ def show(name: str, figures: Mapping[str, float], note: str = "") -> None:
     print(f"  {name:44}{cells}  {note}", flush=True)
 
 
+def encoders(
+    language: str, pairs: list[dict[str, Any]], titles: Mapping[str, str], notes: Sequence[AnnotatedText]
+) -> EncoderWithout:
+    """Encoders of the linker."""
+    pieces, table = packaged_start()
+    return linker_encoders(language, pairs, titles, notes, pieces, table)
+
+
 def held_out(
-    name: str, language: str, pairs: list[dict[str, Any]], training: Any, notes: Any, space: bool
+    name: str, language: str, pairs: list[dict[str, Any]], training: Any, notes: Any, space: bool, linked: Linked = None
 ) -> SpanCoder:
     """Train on some notes, score on others, with all parts and without some."""
     begun = time.process_time()
-    trained = train(language, pairs, training)
+    trained = train(language, pairs, training, encoder_without=linked(language, pairs, training) if linked else None)
     took = time.process_time() - begun
     coder = trained.coder
+    kept = [
+        given for p, given in zip(trained.probabilities, trained.is_given, strict=True) if p >= coder.verifier.threshold
+    ]
+    f1 = 200 * sum(kept) / max(1, len(kept) + trained.given_count)
+    print(
+        f"  {name}: of training notes, each judged without its own fold, F1 {f1:.1f}; {len(trained.probabilities):,} candidates"
+    )
+    coder.rank(notes[0].text)
     begun = time.process_time()
-    for note in notes:
-        coder.rank(note.text)
+    ranked = {note.note: coder.rank(note.text) for note in notes}
     speed = len(notes) / max(1e-9, time.process_time() - begun)
-    show(name, score(notes, lambda note: (coder.rank(note.text), coder.verifier.threshold), space),
+    show(name, score(notes, lambda note: (ranked[note.note], coder.verifier.threshold), space),
          f"trained in {took:.1f} s, {speed:.0f} notes/s, {len(coder.terms):,} terms")  # fmt: skip
-    bare = coder.without("verifier", "near", "likeness")
+    bare = coder.without("verifier", "near", "likeness", "linker")
     show("  without verifier", score(notes, lambda note: (bare.rank(note.text), bare.verifier.threshold), space))
     return coder
 
 
 def cross_validated(
     name: str, language: str, pairs: list[dict[str, Any]], notes: Sequence[AnnotatedText],
-    more: Sequence[AnnotatedText], folds: int = 5,
+    more: Sequence[AnnotatedText], folds: int = 5, linked: Linked = None,
 ) -> None:  # fmt: skip
     """Score notes by coders trained on the others, and on further notes."""
     ranked: dict[str, tuple[list[FoundCode], float]] = {}
     for fold in range(folds):
         held = [note for place, note in enumerate(notes) if place % folds == fold]
         others = [note for place, note in enumerate(notes) if place % folds != fold]
-        coder = train(language, pairs, [*others, *more]).coder
+        training = [*others, *more]
+        of_linker = linked(language, pairs, training) if linked else None
+        coder = train(language, pairs, training, encoder_without=of_linker).coder
         for note in held:
             ranked[note.note] = coder.rank(note.text), coder.verifier.threshold
     show(name, score(notes, lambda note: ranked[note.note], True), "label space gold")
@@ -126,28 +149,38 @@ def main() -> int:
     parser.add_argument("--corpora", type=Path, required=True)
     parser.add_argument("--release")
     parser.add_argument("--only", nargs="*", default=["codiesp_es", "codiesp_en", "aci", "sample"])
+    parser.add_argument("--linker", action="store_true", help="link stretches that no term says to the nearest terms")
     parser.add_argument("--test", action="store_true", help="score the sample's test split too")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
-        pairs, label = pairs_of(chosen.release, Path(home))
+        pairs, label, titles = pairs_of(chosen.release, Path(home))
     print(f"{label}: {sum(row['is_trainable'] for row in pairs):,} direct gold pairs")
     print(f"  {'':44}" + "".join(f"{name:>8}" for name in ("F1", "P", "R", "MAP", "ceiling", "ECE", "unread")))
+    of_base: dict[str, EncoderWithout] = {}  # an encoder of the knowledge base serves whichever notes
+
+    def by_language(language: str, given: list[dict[str, Any]], notes: Sequence[AnnotatedText]) -> EncoderWithout:
+        if given and language in of_base:
+            return of_base[language]
+        made = encoders(language, given, titles, notes)
+        return of_base.setdefault(language, made) if given else made
+
+    linked = by_language if chosen.linker else None
     sample = texts("sample", CorpusPaths(), ("train", "val"))
     for language in ("es", "en"):
         if f"codiesp_{language}" in chosen.only:
             paths = CorpusPaths(codiesp=chosen.corpora / "codiesp_v4", codiesp_language=language)
             given = pairs if language == "en" else []
             training, validation = (texts("codiesp", paths, (split,)) for split in ("train", "val"))
-            held_out(f"CodiEsp dev {language}", language, given, training, validation, False)
+            held_out(f"CodiEsp dev {language}", language, given, training, validation, False, linked)
     if "aci" in chosen.only:
         paths = CorpusPaths(aci_bench=chosen.corpora / "aci_bench", aci_labels=chosen.corpora / "aci_labels")
         notes = texts("aci_bench", paths, ("train", "val"))
-        held_out("ACI-Bench train+valid, trained on the sample", "en", pairs, sample, notes, True)
-        cross_validated("ACI-Bench train+valid, cross-validated", "en", pairs, notes, sample)
+        held_out("ACI-Bench train+valid, trained on the sample", "en", pairs, sample, notes, True, linked)
+        cross_validated("ACI-Bench train+valid, cross-validated", "en", pairs, notes, sample, linked=linked)
     if "sample" in chosen.only:
-        cross_validated("sample train+val, cross-validated", "en", pairs, sample, ())
+        cross_validated("sample train+val, cross-validated", "en", pairs, sample, (), linked=linked)
     if chosen.test:
-        held_out("sample test", "en", pairs, sample, texts("sample", CorpusPaths(), ("test",)), False)
+        held_out("sample test", "en", pairs, sample, texts("sample", CorpusPaths(), ("test",)), False, linked)
     return 0
 
 

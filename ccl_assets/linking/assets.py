@@ -15,6 +15,7 @@ from ccl_assets.icd.tables import BILLABLE_TITLES
 from ccl_assets.lakehouse.artifact_asset import artifact_asset
 from ccl_assets.lakehouse.table_asset import ALL, Input, check_result, inputs, stop_if_failed
 from ccl_assets.linking import checks
+from ccl_assets.linking.encoder_assets import encoder
 from ccl_assets.linking.partitions import RUNG
 from ccl_assets.linking.rungs import RUNGS
 from ccl_assets.resources.settings import settings
@@ -28,7 +29,8 @@ _SETTINGS = settings()
     "Span coder of a rung of the ladder; no language model.",
     "Terms of the knowledge base (and, on the last rung, human spans of training notes), what they were worth in training notes, "
     "and a verifier on features that a person can read, for each language of the training notes. Learned from training splits; "
-    "validation notes set the threshold. JSON and arrays, with a card.",
+    "validation notes set the threshold. The rung `linked` has a linker besides: an encoder that finds terms near to what no term "
+    "says. JSON and arrays, with a card.",
     ins=inputs(
         codes=Input(BILLABLE_TITLES, columns=("release", "code", "long_title")),
         documents=Input(
@@ -57,6 +59,7 @@ def coder(
     from ccl_assets.linking.card import bins_of, card, figures
     from ccl_assets.linking.coder import pair_rows
     from ccl_assets.linking.coder_folder import ReleaseCodes, write_folder
+    from ccl_assets.linking.linker_training import encoders_of_rung
     from ccl_assets.linking.storage import content_version
     from ccl_assets.linking.training import Trained, train
     from ccl_assets.text.assertions import language_of
@@ -64,6 +67,7 @@ def coder(
 
     rung = context.partition_key
     tiers = RUNGS[rung]
+    known = pair_rows(pairs.to_pylist(), tiers)
     release = codes["release"][0].as_py()
     split_of = {f"{row['corpus']}/{row['document_id']}": row["split"] for row in documents.to_pylist()}
     notes = defaultdict(list)
@@ -76,15 +80,17 @@ def coder(
     for note in texts:
         notes[language_of(tokenize(note.text)), split_of[note.note]].append(note)
     trained: dict[str, Trained] = {}
+    title_of = dict(zip(codes["code"].to_pylist(), codes["long_title"].to_pylist(), strict=True))
     for language in ("en", *(["es"] if notes["es", "train"] else [])):
         context.log.info(f"{language}: {len(notes[language, 'train'])} training notes")
         trained[language] = train(
             language,
-            pair_rows(pairs.to_pylist(), tiers) if language == "en" else [],
+            known if language == "en" else [],
             notes[language, "train"],
             notes[language, "val"],
             with_human="human" in tiers,
             release=release,
+            encoder_without=encoders_of_rung(rung, language, known, title_of, notes[language, "train"]),
         )
     coders = {language: one.coder for language, one in trained.items()}
     counts: Counter[str] = Counter()
@@ -100,8 +106,7 @@ def coder(
     folder = _SETTINGS.artifacts / "linking" / "coder" / rung
     made = _SETTINGS.artifacts / "linking" / "work" / rung
     shutil.rmtree(made, ignore_errors=True)
-    titles = dict(zip(codes["code"].to_pylist(), codes["long_title"].to_pylist(), strict=True))
-    write_folder(made, coders, ReleaseCodes(release, titles))
+    write_folder(made, coders, ReleaseCodes(release, title_of))
     text = card(rung, trained)
     (made / "README.md").write_text(text, encoding="utf-8")
     _take_place(made, folder)
@@ -125,4 +130,4 @@ def _take_place(made: Path, folder: Path) -> None:
     made.rename(folder)
 
 
-ASSETS = [coder]
+ASSETS = [coder, encoder]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ccl_assets.linking.linker import Link, Neighbours, links
 from ccl_assets.linking.near_terms import NearTerms
 from ccl_assets.linking.read_note import ReadNote
 from ccl_assets.linking.reliability import Reliability
@@ -46,6 +47,9 @@ class Candidate:
         near_count: Terms found in part.
         near_place: First and last word of the best one.
         near_term: Its number.
+        link: The stretch nearest to a term of the code.
+        link_reliability: What that term is worth.
+        link_count: Stretches near to a term of the code.
     """
 
     code: str
@@ -57,14 +61,19 @@ class Candidate:
     near_words: int = 0
     near_place: tuple[int, int] | None = None
     near_term: int | None = None
+    link: Link | None = None
+    link_reliability: float = 0.0
+    link_count: int = 0
 
     @property
     def place(self) -> tuple[int, int]:
         """First and last word of the best place."""
         if self.said:
             return self.said[0].places[0]
-        assert self.near_place is not None
-        return self.near_place
+        if self.near_place is not None:
+            return self.near_place
+        assert self.link is not None
+        return self.link.first, self.link.last
 
 
 def covered(matches: Iterable[Match]) -> dict[int, tuple[bool, tuple[Match, ...]]]:
@@ -87,6 +96,7 @@ def candidates(
     reliability: Reliability,
     near: NearTerms | None,
     is_stated: Callable[[int, str], bool],
+    linked: Sequence[Neighbours] = (),
 ) -> dict[str, Candidate]:
     """Candidates by code.
 
@@ -97,6 +107,7 @@ def candidates(
         reliability: What they are worth.
         near: Terms to find in part; ``None``: none.
         is_stated: Whether a term states a code, of what the linker may know.
+        linked: Stretches with terms near them.
     """
     found: dict[str, Candidate] = {}
 
@@ -127,9 +138,20 @@ def candidates(
                 )
                 candidate.near_words, candidate.near_term = match.word_count, match.term
                 candidate.near_place = (match.first, match.last)
+    for link in links(linked, terms, is_stated):
+        candidate = of(link.code)
+        candidate.link_count += 1
+        if candidate.link is None or link.similarity > candidate.link.similarity:
+            tier = terms.meanings[link.term][link.code].best_tier
+            candidate.link = link
+            candidate.link_reliability = reliability.of(link.term, link.code, tier, False)
     for candidate in found.values():
         candidate.said.sort(key=lambda said: (-said.reliability, said.is_covered))
-    return {code: candidate for code, candidate in found.items() if candidate.said or candidate.near_place is not None}
+    return {
+        code: candidate
+        for code, candidate in found.items()
+        if candidate.said or candidate.near_place is not None or candidate.link is not None
+    }
 
 
 def statuses(note: ReadNote, candidate: Candidate) -> list[Assertion]:

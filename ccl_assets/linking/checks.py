@@ -6,9 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 
 from ccl_assets.linking.coder import SpanCoder
+from ccl_assets.linking.encoder_languages import TrainedEncoder
 from ccl_assets.tables.gate import Gate, gate
 
 MOST_CALIBRATION_ERROR = 0.05
+_ENOUGH_HELD_OUT = 100  # of fewer terms chance decides
 
 
 @gate("has_terms", "Every tier of the rung gives terms (an empty tier warns; no term at all stops).")
@@ -59,4 +61,54 @@ def calibrated(errors: Mapping[str, float]) -> Gate:
         "annotate more notes like those that are coded, or read probabilities as an order only",
         {"calibration_error": max(errors.values(), default=0.0), "over": [f"{k} {v}" for k, v in wrong.items()]},
         is_blocking=False,
+    )
+
+
+@gate("vectors_finite", "All vectors of the encoders are finite numbers.")
+def vectors_finite(trained: Mapping[str, TrainedEncoder]) -> Gate:
+    """Whether what was learned can be computed with.
+
+    Args:
+        trained: By language.
+    """
+    import numpy as np
+
+    wrong = {
+        language: int((~np.isfinite(one.encoder.table)).any(axis=1).sum())
+        for language, one in trained.items()
+        if not np.isfinite(one.encoder.table).all()
+    }
+    return Gate(
+        "vectors_finite",
+        not wrong,
+        "lower the learning rate in ccl_assets/linking/encoder_languages.py",
+        {"vectors": sum(wrong.values()), "languages": sorted(wrong)},
+    )
+
+
+@gate(
+    "recall_above_words",
+    f"Of terms held out whole, more are found by the trained encoder than by its start (of under {_ENOUGH_HELD_OUT} terms: warns).",
+)
+def recall_above_words(trained: Mapping[str, TrainedEncoder]) -> Gate:
+    """Whether training was worth it: recall among the first ten and at the first place, held-out terms.
+
+    Args:
+        trained: By language.
+    """
+    judged = {language: one for language, one in trained.items() if "all" in one.after}
+    wrong = {
+        language: f"{one.before['all'].first:.3f} to {one.after['all'].first:.3f}"
+        for language, one in judged.items()
+        if one.after["all"].first <= one.before["all"].first or one.after["all"].ten < one.before["all"].ten
+    }
+    return Gate(
+        "recall_above_words",
+        not wrong,
+        "look at the curve; train longer, or on more terms",
+        {
+            "held_out": sum(one.after["all"].terms for one in judged.values()),
+            "not_above": [f"{k} {v}" for k, v in wrong.items()],
+        },
+        is_blocking=any(judged[language].after["all"].terms >= _ENOUGH_HELD_OUT for language in wrong),
     )

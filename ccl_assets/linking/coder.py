@@ -10,6 +10,7 @@ from typing import Any
 from ccl_assets.linking.candidates import Candidate, candidates
 from ccl_assets.linking.features import feature_rows
 from ccl_assets.linking.likeness import Likeness
+from ccl_assets.linking.linker import Linker, Neighbours
 from ccl_assets.linking.near_terms import NearTerms
 from ccl_assets.linking.read_note import ReadNote, read_note
 from ccl_assets.linking.reliability import Reliability
@@ -19,7 +20,9 @@ from ccl_assets.linking.verifier import Verifier
 
 NEAR = "near"
 LIKENESS = "likeness"
+LINKER = "linker"
 VERIFIER = "verifier"
+_MOST_LINKED = 0.999  # 1 is said of terms found whole
 PARTS = frozenset({NEAR, LIKENESS, VERIFIER})
 
 
@@ -63,6 +66,7 @@ class SpanCoder:
         near: Terms of training notes, to find in part.
         likeness: Training notes, to compare a note with.
         release: The release whose codes it gives.
+        linker: Finds terms near to what no term says.
     """
 
     terms: Terms
@@ -71,6 +75,7 @@ class SpanCoder:
     near: NearTerms | None = None
     likeness: Likeness | None = None
     release: str = ""
+    linker: Linker | None = None
 
     @cached_property
     def book(self) -> TermBook:
@@ -90,13 +95,16 @@ class SpanCoder:
             coder = replace(coder, near=None)
         if LIKENESS in parts:
             coder = replace(coder, likeness=None)
+        if LINKER in parts:
+            coder = replace(coder, linker=None)
         return coder
 
     def rank(self, text: str) -> list[FoundCode]:
         """All candidates of a text, the most probable first."""
         note = self.read(text)
-        matches = self.book.find(note.stems, note.statement_ends)
-        found, rows = self.weigh(note, matches, lambda term, code: True)
+        matches = list(self.book.find(note.stems, note.statement_ends))
+        linked = self.linker.near(note, matches) if self.linker else ()
+        found, rows = self.weigh(note, matches, lambda term, code: True, linked)
         order = list(found)
         probabilities = self.verifier.probabilities([rows[code] for code in order])
         ranked = [
@@ -110,17 +118,24 @@ class SpanCoder:
         return [found for found in self.rank(text) if found.probability >= self.verifier.threshold]
 
     def weigh(
-        self, note: ReadNote, matches: Iterable[Match], is_stated: Callable[[int, str], bool]
+        self,
+        note: ReadNote,
+        matches: Iterable[Match],
+        is_stated: Callable[[int, str], bool],
+        linked: Sequence[Neighbours] = (),
     ) -> tuple[dict[str, Candidate], dict[str, list[float]]]:
         """Candidates of a note and their features."""
-        found = candidates(note, matches, self.terms, self.reliability, self.near, is_stated)
+        found = candidates(note, matches, self.terms, self.reliability, self.near, is_stated, linked)
         likeness = self.likeness.of(note.stems, found) if self.likeness else {}
         return found, feature_rows(note, found, self.terms, self.reliability, likeness)
 
     def _found(self, note: ReadNote, candidate: Candidate, probability: float, row: Sequence[float]) -> FoundCode:
         places = {place for said in candidate.said for place in said.places} or {candidate.place}
         best = candidate.said[0].term if candidate.said else candidate.near_term
-        assert best is not None
+        similarity = 1.0 if candidate.said else round(candidate.near_share, 3)
+        if best is None:
+            assert candidate.link is not None
+            best, similarity = candidate.link.term, round(min(candidate.link.similarity, _MOST_LINKED), 3)
         return FoundCode(
             candidate.code,
             probability,
@@ -128,7 +143,7 @@ class SpanCoder:
             tuple(sorted(note.offsets(*place) for place in places)),
             self.terms.meanings[best][candidate.code].best_tier,
             " ".join(self.terms.keys[best]),
-            1.0 if candidate.said else round(candidate.near_share, 3),
+            similarity,
             tuple(self.verifier.reasons(row)),
         )
 

@@ -9,7 +9,7 @@ from ccl_assets.icd.chapters import chapter_of
 from ccl_assets.linking.candidates import Candidate, by_category, statuses
 from ccl_assets.linking.read_note import ReadNote
 from ccl_assets.linking.reliability import Reliability
-from ccl_assets.linking.terms import TIERS, Terms
+from ccl_assets.linking.terms import HUMAN, LEARNED, TIERS, Terms
 from ccl_assets.text.assertions import Assertion
 from ccl_assets.text.sections import SectionKind
 
@@ -38,6 +38,9 @@ FEATURES = (
     *(f"section {name}" for name in _SECTIONS),
     *(f"chapter {name}" for name in _CHAPTER_GROUPS),
     "note like those with the code",
+    "near a term", "similarity", "margin to another code", "near a term only", "similarity only", "margin only",
+    "reliability of the near term only", "near term of training notes only", "near title only", "places near a term",
+    "notes with the code, near a term only", "note like those with the code, near a term only",
 )  # fmt: skip
 
 
@@ -100,6 +103,10 @@ def _values(
     status = note.said.status_of_words(first, last + 1)
     chapter = chapter_of(candidate.code).number
     tier = best.tier if best else ""
+    link = candidate.link
+    only_link = link is not None and best is None and not near
+    similar, margin = (link.similarity, link.margin) if link else (0.0, 0.0)
+    link_tier = terms.meanings[link.term][link.code].best_tier if link else ""
     values = [
         odds, worth * worth, float(best is not None), float(bool(best and best.is_covered)),
         odds if best and best.is_covered else 0.0,
@@ -118,6 +125,10 @@ def _values(
         *(float(kind in kinds) for kinds in _SECTIONS.values()),
         *(float(chapter in numbers) for numbers in _CHAPTER_GROUPS.values()),
         likeness,
+        float(link is not None), similar, margin, float(only_link), similar * only_link, margin * only_link,
+        logit(candidate.link_reliability) if only_link else 0.0, float(only_link and link_tier in (HUMAN, LEARNED)),
+        float(only_link and link_tier == "title"), math.log1p(candidate.link_count),
+        known * only_link, likeness * only_link,
     ]  # fmt: skip
     return values
 

@@ -5,5 +5,8 @@ RUNGS: dict[str, tuple[str, ...]] = {
     "silver": ("gold", "silver"),
     "synthetic": ("gold", "silver", "synthetic"),
     "human": ("gold", "silver", "synthetic", "human"),
+    "linked": ("gold", "silver", "synthetic", "human"),
 }
 TOP = "human"
+LINKED = "linked"
+"""As the top, with a linker for wordings that no term has."""

@@ -14,13 +14,16 @@ import numpy as np
 
 from ccl_assets.linking.coder import SpanCoder
 from ccl_assets.linking.likeness import Likeness
+from ccl_assets.linking.linker import Linker
 from ccl_assets.linking.near_terms import NearTerms
 from ccl_assets.linking.reliability import Counts, Reliability
+from ccl_assets.linking.static_encoder import StaticEncoder, UnreadableEncoderError
 from ccl_assets.linking.terms import Meaning, Terms
 from ccl_assets.linking.verifier import Verifier
 
-VERSION = 1
+VERSION = 2
 _HEAD, _TERMS, _COUNTS, _LIKENESS = "coder.json", "terms.json.gz", "reliability.json.gz", "likeness.npz"
+_ENCODER = "encoder"
 
 
 class UnreadableCoderError(ValueError):
@@ -52,6 +55,8 @@ def write(coder: SpanCoder, folder: Path) -> None:
     _write_gz(made / _COUNTS, counts)
     if coder.likeness is not None:
         np.savez(made / _LIKENESS, **coder.likeness.arrays())
+    if coder.linker is not None:
+        coder.linker.encoder.write(made / _ENCODER)
     head = {
         "version": VERSION,
         "language": coder.terms.language,
@@ -63,6 +68,7 @@ def write(coder: SpanCoder, folder: Path) -> None:
         "span_notes": len(human),
         "rarity": coder.near.rarity if coder.near else None,
         "unknown_rarity": coder.near.unknown if coder.near else None,
+        "has_linker": coder.linker is not None,
         "near_terms": sorted(coder.near.numbers) if coder.near else None,
     }
     (made / _HEAD).write_text(json.dumps(head, ensure_ascii=False, sort_keys=True), encoding="utf-8")
@@ -120,7 +126,14 @@ def read(folder: Path, release: str | None = None) -> SpanCoder:
     if (path := folder / _LIKENESS).is_file():
         with np.load(path, allow_pickle=False) as arrays:
             likeness = Likeness.from_arrays({name: arrays[name] for name in arrays.files})
-    return SpanCoder(terms, reliability, Verifier.from_json(head["verifier"]), near, likeness, head["release"])
+    linker = None
+    if head["has_linker"]:
+        try:
+            linker = Linker(StaticEncoder.read(folder / _ENCODER), terms)
+        except UnreadableEncoderError:
+            raise UnreadableCoderError(f"{folder} holds no whole encoder: materialize linking/coder again") from None
+    verifier = Verifier.from_json(head["verifier"])
+    return SpanCoder(terms, reliability, verifier, near, likeness, head["release"], linker)
 
 
 def content_version(folder: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,13 +12,16 @@ from ccl_assets.linking.candidates import covered
 from ccl_assets.linking.coder import LIKENESS, NEAR, PARTS, VERIFIER, SpanCoder
 from ccl_assets.linking.learned_terms import Key, learned_terms, sequences
 from ccl_assets.linking.likeness import Likeness, words_of
+from ccl_assets.linking.linker import Linker
 from ccl_assets.linking.near_terms import NearTerms
 from ccl_assets.linking.read_note import ReadNote
 from ccl_assets.linking.reliability import Reliability
+from ccl_assets.linking.static_encoder import StaticEncoder
 from ccl_assets.linking.term_book import Match
 from ccl_assets.linking.terms import Terms
 from ccl_assets.linking.verifier import Verifier, best_threshold
 
+EncoderWithout = Callable[[frozenset[str]], StaticEncoder]
 _FOLDS = 8
 _LEAST_VALIDATION = 10  # fewer say too little of a threshold
 
@@ -77,6 +80,7 @@ def train(
     with_human: bool = True,
     parts: frozenset[str] = PARTS,
     release: str = "",
+    encoder_without: EncoderWithout | None = None,
 ) -> Trained:
     """Train a coder.
 
@@ -88,6 +92,7 @@ def train(
         with_human: Take the human spans of the training notes as terms.
         parts: Parts to train.
         release: The release whose codes the pairs have.
+        encoder_without: Gives an encoder that has not seen some notes; ``None``: nothing is linked.
     """
     terms = Terms(language)
     terms.add_pairs(pairs)
@@ -110,9 +115,11 @@ def train(
     whole = _fit(coder, prepared, frozenset(), parts, learned)
     if VERIFIER not in parts:
         return _judged(whole, validation, [], [], [])
-    rows, given, folds = _out_of_fold(coder, prepared, parts, learned)
+    rows, given, folds = _out_of_fold(coder, prepared, parts, learned, encoder_without)
     verifier = Verifier.train(np.array(rows), np.array(given)) if rows else Verifier.stated()
     final = replace(whole, verifier=verifier)
+    if encoder_without is not None:
+        final = replace(final, linker=Linker(encoder_without(frozenset()), terms))
     return _judged(final, validation, rows, given, folds, sum(len(note.codes) for note in notes))
 
 
@@ -218,7 +225,11 @@ def _fit(
 
 
 def _out_of_fold(
-    coder: SpanCoder, notes: Sequence[_Prepared], parts: frozenset[str], learned: _Learned
+    coder: SpanCoder,
+    notes: Sequence[_Prepared],
+    parts: frozenset[str],
+    learned: _Learned,
+    encoder_without: EncoderWithout | None = None,
 ) -> tuple[list[list[float]], list[bool], list[int]]:
     """Features of the candidates of each note, from counts and terms of the other folds' notes."""
     charts = sorted({note.annotated.chart for note in notes})
@@ -226,15 +237,22 @@ def _out_of_fold(
     rows: list[list[float]] = []
     given: list[bool] = []
     folds: list[int] = []
+    linker: Linker | None = None
     for fold in range(min(_FOLDS, len(charts))):
         held = [note for note in notes if fold_of[note.annotated.chart] == fold]
         others = [note for note in notes if fold_of[note.annotated.chart] != fold]
         hidden = frozenset(note.annotated.note for note in held)
         fitted = _fit(coder, others, hidden, parts, learned)
         known = _known(coder.terms, hidden, learned)
+        if encoder_without is not None:
+            encoder = encoder_without(hidden)
+            if linker is None or linker.encoder is not encoder:
+                linker = Linker(encoder, coder.terms)
         for note in held:
             matches = [match for match in note.matches if known[match.term]]
-            _, values = fitted.weigh(note.read, matches, _States(known))
+            _, values = fitted.weigh(
+                note.read, matches, _States(known), linker.near(note.read, matches) if linker else ()
+            )
             for code, row in values.items():
                 rows.append(row)
                 given.append(code in note.annotated.codes)

@@ -25,6 +25,7 @@ from ccl_assets.corpora.loaders import CorpusPaths, load
 from ccl_assets.icd.release.contents import ReleaseFile, open_release
 from ccl_assets.io_managers.artifact_directory import ArtifactDirectoryIOManager
 from ccl_assets.io_managers.faiss_index import FaissIndexIOManager
+from ccl_assets.linking.encoder_recall import Recall
 from ccl_assets.refresh import frontier
 from ccl_assets.refresh.frontier import Target
 from ccl_assets.refresh.selection import Selection
@@ -244,6 +245,18 @@ def not_finite(trained):
 
 def overconfident(trained):
     return replace(trained, probabilities=(0.95,) * 10, is_given=(False,) * 10)
+
+
+ENCODING = "linking.encoder_languages.train_language"
+
+
+def vectors_not_finite(trained):
+    table = np.full_like(trained.encoder.table, np.nan)
+    return replace(trained, encoder=type(trained.encoder)(trained.encoder.pieces, table, trained.encoder.buckets))
+
+
+def learned_nothing(trained):
+    return replace(trained, before={"all": Recall(500, 0.5, 0.9)}, after={"all": Recall(500, 0.4, 0.9)})
 
 
 # -- damages ------------------------------------------------------------------------------------------------------------------
@@ -586,6 +599,8 @@ BLOCKING = [
     Damage("sft/adapter:loads_on_base", adapter_without_weights, {"problem": r".*no adapter_model\.safetensors.*"}),
     Damage("linking/coder:has_terms", made_by(TRAINER, without_terms), {"terms": "0", "empty_tiers": "gold; .*"}),
     Damage("linking/coder:weights_finite", made_by(TRAINER, not_finite), {"not_finite": "en: reliability"}),
+    Damage("linking/encoder:vectors_finite", made_by(ENCODING, vectors_not_finite), {"vectors": SOME, "languages": "en"}),
+    Damage("linking/encoder:recall_above_words", made_by(ENCODING, learned_nothing), {"held_out": "500", "not_above": "en 0.5.*"}),
     Damage("eval/predictions:fits_contract", made_by(CODER, twice), REPEATS),
     Damage("eval/predictions:every_document_predicted", made_by(CODER, all_but_one), {"missing": "1", "first": r"\S+"}),
     Damage("eval/scores:fits_contract", made_by(SCORER, first(metric=None)), {"rows": SOME, "violations": "column 'metric' .*"}),

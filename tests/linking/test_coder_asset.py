@@ -4,11 +4,12 @@ import importlib
 from types import SimpleNamespace
 
 import dagster as dg
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from ccl_assets.linking.coder_folder import read_codes, read_folder
-from ccl_assets.linking.storage import content_version
+from ccl_assets.linking.storage import UnreadableCoderError, content_version
 
 linking = importlib.import_module("ccl_assets.linking.assets")
 
@@ -75,3 +76,23 @@ def test_nothing_is_written_without_any_term(made, tmp_path):
     with pytest.raises(dg.Failure, match="has_terms"):
         made("gold", pairs=tables()["pairs"].slice(0, 0))
     assert not (tmp_path / "linking/coder/gold").exists()
+
+
+def test_the_rung_with_a_linker_keeps_its_encoder(made, tmp_path, monkeypatch):
+    words = ["high", "tension", "asthma", "cough", "headache", "seen"]
+    table = np.random.default_rng(0).normal(size=(len(words), 8)).astype(np.float32)
+    monkeypatch.setattr("ccl_assets.linking.linker_training.packaged_start", lambda: (words, table))
+    made("linked")
+    folder = tmp_path / "linking/coder/linked"
+    coder = read_folder(folder)["en"]
+    assert coder.linker is not None
+    assert coder.linker.encoder.pieces == words
+    assert [found.code for found in coder.code("Seen for high tension and a cough.")] == ["I10"]
+    (folder / "en/encoder/encoder.npz").unlink()
+    with pytest.raises(UnreadableCoderError, match="no whole encoder"):
+        read_folder(folder)
+
+
+def test_other_rungs_have_no_encoder(made, tmp_path):
+    made("human")
+    assert read_folder(tmp_path / "linking/coder/human")["en"].linker is None

@@ -73,6 +73,7 @@ def _key(release: str | None, rung: str) -> str:
 def _learn(chosen: Settings, rung: str, folder: Path, say: Say, day: date | None) -> None:
     from ccl_assets.corpora.loaders import load
     from ccl_assets.linking.annotated_texts import annotated_texts
+    from ccl_assets.linking.linker_training import encoders_of_rung
     from ccl_assets.linking.training import train
     from ccl_assets.resources.corpus_paths import CorpusPaths
 
@@ -90,6 +91,14 @@ def _learn(chosen: Settings, rung: str, folder: Path, say: Say, day: date | None
         )
         for split in ("train", "val")
     }
-    trained = train("en", pairs, notes["train"], notes["val"], with_human="human" in RUNGS[rung], release=release.label)
     titles = {code: title for code, title in release.titles.items() if code in release.billable}
+    trained = train(
+        "en",
+        pairs,
+        notes["train"],
+        notes["val"],
+        with_human="human" in RUNGS[rung],
+        release=release.label,
+        encoder_without=encoders_of_rung(rung, "en", pairs, titles, notes["train"]),
+    )
     write_folder(folder, {"en": trained.coder}, ReleaseCodes(release.label, titles))
