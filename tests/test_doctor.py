@@ -9,7 +9,8 @@ from ccl_assets.resources.settings import Settings
 
 
 @pytest.fixture
-def chosen(tmp_path):
+def chosen(tmp_path, monkeypatch):
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)  # another test's instance is none of ours
     return lambda **values: Settings(**{"home": tmp_path / "home", **values})
 
 

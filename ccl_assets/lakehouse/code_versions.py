@@ -66,7 +66,7 @@ def code_version(
 def evaluated_gates(body: Callable[..., Any]) -> set[str] | None:
     """Names of the declared gates that the code of a body uses, however deep; ``None`` if the body is no code of the package."""
     body = inspect.unwrap(body)
-    if not _counts(body.__module__) or "<" in body.__qualname__:
+    if not _counts(body.__module__ or "") or "<" in body.__qualname__:
         return None
     found = set()
     for module, name in reached([(body.__module__, body.__name__)]):

@@ -66,7 +66,7 @@ def calibrated(errors: Mapping[str, float]) -> Gate:
 
 @gate("vectors_finite", "All vectors of the encoders are finite numbers.")
 def vectors_finite(trained: Mapping[str, TrainedEncoder]) -> Gate:
-    """Whether what was learned can be computed with.
+    """Tell whether what was learned can be computed with.
 
     Args:
         trained: By language.
@@ -91,7 +91,7 @@ def vectors_finite(trained: Mapping[str, TrainedEncoder]) -> Gate:
     f"Of terms held out whole, more are found by the trained encoder than by its start (of under {_ENOUGH_HELD_OUT} terms: warns).",
 )
 def recall_above_words(trained: Mapping[str, TrainedEncoder]) -> Gate:
-    """Whether training was worth it: recall among the first ten and at the first place, held-out terms.
+    """Compare recall after training with the start: recall among the first ten and at the first place, held-out terms.
 
     Args:
         trained: By language.

@@ -1,4 +1,4 @@
-"""What the encoder of each language learns from, what it starts from, and how it did on terms held out whole."""
+"""Encoders by language: their training data, their start, and their recall on terms held out whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well an encoder finds the code of terms that it was not trained on: share with the code first, and among the first ten."""
+"""Recall of an encoder on terms that it was not trained on: share with the code first, and among the first ten."""
 
 from __future__ import annotations
 

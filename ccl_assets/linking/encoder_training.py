@@ -35,7 +35,7 @@ class TermOfCode:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and how fast to learn.
+    """Length and pace of training.
 
     Attributes:
         epochs: Times that each term is seen.

@@ -56,9 +56,11 @@ def test_index_terms_are_all_there_and_references_lead_to_terms(fy2017):
 def test_the_steps_reach_the_shares_of_codes_that_are_known_for_this_release(fy2017):
     pairs = fy2017.read("gold/pairs", "code", "source", "expansion").to_pylist()
     shares = {step: round(100 * reached / 71_486, 2) for step, reached in coverage_by_step(pairs).items()}
-    assert shares["manifestation"] == 17.75
-    assert shares["seventh_character"] == 47.21
-    assert shares["dash_subtree"] == 99.36
+    # by the printed terms alone 17.75, 47.21, 99.36 and 99.95; the default codes of headers move codes to a surer step
+    assert shares["default"] == 31.11
+    assert shares["manifestation"] == 31.26
+    assert shares["seventh_character"] == 51.61
+    assert shares["dash_subtree"] == 99.4
     assert shares["header_subtree"] == 99.95
 
 

@@ -387,7 +387,7 @@ class TestAChangedChapter:
         fresh_evidence.define(definitions())
         assert within_reach(fresh_evidence) == all_of(
             "sft/dataset", "sft/adapter", "eval/predictions", "eval/scores", "eval/report"
-        ) | {Target("linking/coder", "human")}
+        ) | {Target("linking/coder", "human"), Target("linking/encoder")}
 
     def test_the_prompt_of_refinement(self, fresh_evidence, edit):
         edit("ccl_assets.prompts", "evidence_refinement.jinja", "=== system ===", "=== system ===\nThink.")
