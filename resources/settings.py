@@ -42,7 +42,7 @@ class Limits:
 
 PROFILES = {
     "quick": Limits(
-        mined_notes=3,
+        mined_notes=1,
         refined_codes=1,
         synthesized_families=1,
         answer_tokens=160,

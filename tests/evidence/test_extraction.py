@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from ccl_assets.evidence.silver.extraction import (
     ExtractionPrompt,
     NoteWithCodes,
+    Question,
     answer_schema,
     notes_to_mine,
     status_counts,
+    worth_asking_again,
 )
 from ccl_assets.evidence.tables import EXTRACTIONS
 from ccl_assets.resources.text_generation.requests import Completion
@@ -275,3 +277,11 @@ def test_a_code_that_a_cut_answer_leaves_out_is_asked_again_alone_and_once():
     ]
     found = LINES.rows(NOTE, answers, shard="shard_00", model="miner")
     assert [row["status"] for row in found] == ["verbatim", "verbatim", "no_evidence", "unparsed"]
+
+
+@pytest.mark.parametrize(("unsaid", "expected"), [(1, 1), (2, 2), (3, 0)])
+def test_a_miner_that_says_nothing_of_most_codes_is_not_asked_again(unsaid, expected):
+    codes = ("I10", "E11.9", "J44.9", "K21.9")
+    question = Question("n1", None, None, codes)
+    alone = [Question(f"n1!{code}", None, None, (code,), is_again=True) for code in codes[:unsaid]]
+    assert len(worth_asking_again([question], {"n1": alone})) == expected

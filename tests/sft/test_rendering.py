@@ -77,7 +77,14 @@ def test_a_note_is_asked_about_with_the_very_tokens_it_was_trained_with(tokenize
 
 
 def test_a_span_is_asked_about_with_the_very_tokens_it_was_trained_with(tokenizer):
-    pair = {"pair_id": "p", "code": "I10", "evidence": "high  <|end|> BP", "tier": "gold", "rank": 0, "is_trainable": True}
+    pair = {
+        "pair_id": "p",
+        "code": "I10",
+        "evidence": "high  <|end|> BP",
+        "tier": "gold",
+        "rank": 0,
+        "is_trainable": True,
+    }
     (example,) = span_examples([pair], TITLES, load_recipe("scl"))
     turns = load_prompt(SPAN_PROMPT).turns(evidence="high <|end|> BP")
     assert trained(example, tokenizer) == encode_prompt(tokenizer, turns)

@@ -14,7 +14,13 @@ from ccl_assets.evidence import checks
 from ccl_assets.evidence.gold.expansions import STATED
 from ccl_assets.evidence.silver.candidates import candidates as candidate_rows
 from ccl_assets.evidence.silver.candidates import label_noise, label_noise_table, mined_codes
-from ccl_assets.evidence.silver.extraction import ExtractionPrompt, Question, notes_to_mine, status_counts
+from ccl_assets.evidence.silver.extraction import (
+    ExtractionPrompt,
+    Question,
+    notes_to_mine,
+    status_counts,
+    worth_asking_again,
+)
 from ccl_assets.evidence.silver.refinement import by_code, human_spans, refinement_request, silver_rows, unknown_phrases
 from ccl_assets.evidence.silver.rewording import nearest_known
 from ccl_assets.evidence.tables import CANDIDATES, EXTRACTIONS, GOLD_PAIRS, SILVER_PAIRS
@@ -88,11 +94,10 @@ def extractions(
             note_of={question.request_id: name for name, some in questions.items() for question in some},
             tolerated_error_share=TOLERATED_ERRORS,
         )  # fmt: skip
-        again = [
-            alone
-            for one in list(by_request.values())
-            for alone in prompt.again(one, collected.completions[one.request_id])
-        ]
+        again = worth_asking_again(
+            list(by_request.values()),
+            {name: prompt.again(one, collected.completions[name]) for name, one in by_request.items()},
+        )
         for one in again:
             by_request[one.request_id] = one
             questions[f"{one.note.corpus}/{one.note.document_id}"].append(one)

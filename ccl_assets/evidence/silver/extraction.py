@@ -29,6 +29,7 @@ from ccl_assets.text.grounding import ground_span
 from ccl_assets.text.windows import Window, approximate_token_count, split_into_windows
 
 OVERLAP_TOKENS = 64  # shared by successive pieces of a note; a span that a human marked takes 5 on average
+_MOST_ASKED_AGAIN = 0.5  # share of the codes; above it the miner does not keep to the format
 _QUOTE_TOKENS = 40  # a model quotes 10 to 30 characters more than a human marks
 _ALONE_TOKENS = 200  # for the quote of a code that is asked again alone
 _CHARACTERS_PER_TOKEN = 3  # of codes and titles in an answer, on average; an answer cut short keeps what it has
@@ -274,6 +275,21 @@ def answer_schema(codes: Sequence[str]) -> dict[str, Any]:
         "required": list(codes),
         "additionalProperties": False,
     }
+
+
+def worth_asking_again(questions: Sequence[Question], unsaid: Mapping[str, Sequence[Question]]) -> list[Question]:
+    """Questions to ask again, if the miner keeps to the format at all.
+
+    A miner that says nothing of most codes will not do so when asked alone either, and asking for each code alone would cost many
+    times the first round.
+
+    Args:
+        questions: The first round.
+        unsaid: For each of them, the questions about codes that its answer said nothing of.
+    """
+    again = [alone for question in questions for alone in unsaid.get(question.request_id, ())]
+    asked = sum(len(question.codes) for question in questions)
+    return again if len(again) <= _MOST_ASKED_AGAIN * asked else []
 
 
 def status_counts(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
