@@ -9,6 +9,7 @@ import pytest
 from ccl_assets.contracts import CONTRACTS
 from ccl_assets.corpora.note_shards import note_shard
 from ccl_assets.corpora.partitions import CORPUS
+from ccl_assets.evidence.silver import assets as silver_assets
 from ccl_assets.evidence.silver.assets import ASSETS
 from ccl_assets.evidence.tables import CANDIDATES, EXTRACTIONS, SILVER_PAIRS
 from ccl_assets.icd.partitions import CHAPTER
@@ -68,8 +69,9 @@ class Encoder:
 
 
 @pytest.fixture
-def mined(tmp_path, request):
+def mined(tmp_path, request, monkeypatch):
     """The graph run on three notes; the parameter says whether the backend constrains answers."""
+    monkeypatch.setattr(silver_assets, "_SETTINGS", silver_assets._SETTINGS.model_copy(update={"profile": "full"}))
     tables = DeltaTables(str(tmp_path))
     codes = parse_tabular(ReleaseFile("tabular", "small.xml", TABULAR.encode()), "FY2026").codes
     note = {"corpus": "sample", "source": "mimic_iv", "split": "unannotated", "category": "", "is_restricted": True}
